@@ -1,0 +1,1 @@
+//! The Tulle control plane.

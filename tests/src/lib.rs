@@ -1,0 +1,1 @@
+//! Whole-mesh tests and house-rule tests of Tulle.
