@@ -1,1 +1,3 @@
-//! The Tulle sidecar proxy.
+//! The Tulle sidecar proxy: bytes in, decisions, bytes out.
+
+pub mod config;

@@ -1,0 +1,4 @@
+//! What the proxy is told at start: flags, an Envoy bootstrap file or the environment of Istio's injected sidecar.
+//! It owns the parsing of these three and refuses to know how any of it is run.
+
+pub mod not_honoured;

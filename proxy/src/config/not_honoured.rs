@@ -1,0 +1,81 @@
+//! What a configuration says and this proxy does not do: named once in the log and shown in `/config_dump`, never
+//! dropped in silence. Something that guards traffic is never listed here; it refuses its resource instead.
+
+use std::fmt;
+
+/// A field that was understood and is not acted upon.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NotHonoured {
+    /// Kind and name of the resource, such as `cluster outbound|80||reviews.default.svc.cluster.local`.
+    pub resource: String,
+    /// Path of the field inside the resource, such as `lb_subset_config.panic_mode_any`.
+    pub path: String,
+    /// What happens instead, in a few words.
+    pub instead: &'static str,
+}
+
+impl fmt::Display for NotHonoured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: field {} is not honoured ({})",
+            self.resource, self.path, self.instead
+        )
+    }
+}
+
+/// Collects what is not honoured while one resource is converted.
+#[derive(Debug)]
+pub struct NotHonouredFields {
+    resource: String,
+    found: Vec<NotHonoured>,
+}
+
+impl NotHonouredFields {
+    /// Starts a collection for the resource with this kind and name.
+    pub fn of(kind: &str, name: &str) -> Self {
+        Self {
+            resource: format!("{kind} {name}"),
+            found: Vec::new(),
+        }
+    }
+
+    /// Notes a field if its value differs from the default of its type, that is if somebody set it.
+    pub fn note<T: Default + PartialEq>(&mut self, path: &str, value: &T, instead: &'static str) {
+        if *value != T::default() {
+            self.push(path, instead);
+        }
+    }
+
+    /// Notes a field that is known to be set.
+    pub fn push(&mut self, path: &str, instead: &'static str) {
+        self.found.push(NotHonoured {
+            resource: self.resource.clone(),
+            path: path.to_owned(),
+            instead,
+        });
+    }
+
+    /// All that was noted.
+    pub fn into_vec(self) -> Vec<NotHonoured> {
+        self.found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_fields_that_somebody_set_are_noted() {
+        let mut fields = NotHonouredFields::of("cluster", "a");
+        fields.note("alt_stat_name", &String::new(), "statistics use the name");
+        fields.note("alt_stat_name", &"b".to_owned(), "statistics use the name");
+        let found = fields.into_vec();
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            found[0].to_string(),
+            "cluster a: field alt_stat_name is not honoured (statistics use the name)"
+        );
+    }
+}
