@@ -1,1 +1,3 @@
 //! The Tulle control plane.
+
+pub mod model;
