@@ -1,3 +1,5 @@
 //! The Tulle sidecar proxy: bytes in, decisions, bytes out.
 
 pub mod config;
+pub mod http;
+pub mod telemetry;

@@ -1,0 +1,3 @@
+//! HTTP: message heads, codecs, and the serving of one connection.
+
+pub mod head;
