@@ -1,3 +1,5 @@
 //! The Tulle control plane.
 
 pub mod model;
+pub mod registry;
+pub mod store;

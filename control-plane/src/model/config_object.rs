@@ -9,30 +9,31 @@ use super::service_entry::{EndpointSlice, ServiceEntry};
 use super::traffic_policy::DestinationRule;
 use super::workload::Workload;
 use super::{Kind, Object};
+use std::sync::Arc;
 
-/// One object as a registry delivers it.
+/// One object as a registry delivers it; cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfigObject {
     /// A Kubernetes service.
-    Service(Service),
+    Service(Arc<Service>),
     /// An endpoint slice.
-    EndpointSlice(EndpointSlice),
+    EndpointSlice(Arc<EndpointSlice>),
     /// A pod or a workload entry.
-    Workload(Workload),
+    Workload(Arc<Workload>),
     /// A service account.
-    ServiceAccount(ServiceAccount),
+    ServiceAccount(Arc<ServiceAccount>),
     /// A namespace.
-    Namespace(Namespace),
+    Namespace(Arc<Namespace>),
     /// A service entry.
-    ServiceEntry(ServiceEntry),
+    ServiceEntry(Arc<ServiceEntry>),
     /// A virtual service.
-    VirtualService(VirtualService),
+    VirtualService(Arc<VirtualService>),
     /// A destination rule.
-    DestinationRule(DestinationRule),
+    DestinationRule(Arc<DestinationRule>),
     /// A peer authentication policy.
-    PeerAuthentication(PeerAuthentication),
+    PeerAuthentication(Arc<PeerAuthentication>),
     /// A security object that is not honoured yet.
-    Closed(Closed),
+    Closed(Arc<Closed>),
 }
 
 impl ConfigObject {
@@ -58,6 +59,96 @@ impl ConfigObject {
             Self::DestinationRule(rule) => rule.origin.clone(),
             Self::PeerAuthentication(policy) => policy.origin.clone(),
             Self::Closed(closed) => closed.origin.clone(),
+        }
+    }
+
+    /// The content, if it is a service.
+    #[must_use]
+    pub fn as_service(&self) -> Option<&Arc<Service>> {
+        if let Self::Service(content) = self {
+            Some(content)
+        } else {
+            None
+        }
+    }
+
+    /// The content, if it is an endpoint slice.
+    #[must_use]
+    pub fn as_endpoint_slice(&self) -> Option<&Arc<EndpointSlice>> {
+        if let Self::EndpointSlice(content) = self {
+            Some(content)
+        } else {
+            None
+        }
+    }
+
+    /// The content, if it is a workload.
+    #[must_use]
+    pub fn as_workload(&self) -> Option<&Arc<Workload>> {
+        if let Self::Workload(content) = self {
+            Some(content)
+        } else {
+            None
+        }
+    }
+
+    /// The content, if it is a namespace.
+    #[must_use]
+    pub fn as_namespace(&self) -> Option<&Arc<Namespace>> {
+        if let Self::Namespace(content) = self {
+            Some(content)
+        } else {
+            None
+        }
+    }
+
+    /// The content, if it is a service entry.
+    #[must_use]
+    pub fn as_service_entry(&self) -> Option<&Arc<ServiceEntry>> {
+        if let Self::ServiceEntry(content) = self {
+            Some(content)
+        } else {
+            None
+        }
+    }
+
+    /// The content, if it is a virtual service.
+    #[must_use]
+    pub fn as_virtual_service(&self) -> Option<&Arc<VirtualService>> {
+        if let Self::VirtualService(content) = self {
+            Some(content)
+        } else {
+            None
+        }
+    }
+
+    /// The content, if it is a destination rule.
+    #[must_use]
+    pub fn as_destination_rule(&self) -> Option<&Arc<DestinationRule>> {
+        if let Self::DestinationRule(content) = self {
+            Some(content)
+        } else {
+            None
+        }
+    }
+
+    /// The content, if it is a peer authentication.
+    #[must_use]
+    pub fn as_peer_authentication(&self) -> Option<&Arc<PeerAuthentication>> {
+        if let Self::PeerAuthentication(content) = self {
+            Some(content)
+        } else {
+            None
+        }
+    }
+
+    /// The content, if it is an object that closes workloads.
+    #[must_use]
+    pub fn as_closed(&self) -> Option<&Arc<Closed>> {
+        if let Self::Closed(content) = self {
+            Some(content)
+        } else {
+            None
         }
     }
 }
