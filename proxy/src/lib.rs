@@ -3,3 +3,7 @@
 pub mod config;
 pub mod http;
 pub mod telemetry;
+pub mod drain;
+pub mod secret;
+pub mod transport;
+pub mod worker;

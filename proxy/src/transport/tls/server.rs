@@ -1,0 +1,147 @@
+//! TLS on connections that come to us.
+
+use super::config::ServerTls;
+use super::verify::Verifier;
+use super::{InvalidTls, TlsError, established, params};
+use crate::secret::{Certificate, Generation};
+use crate::transport::{Socket, Stream, TlsFacts};
+use arc_swap::ArcSwapOption;
+use rustls::ServerConfig;
+use rustls::server::{
+    ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
+};
+use rustls::sign::CertifiedKey;
+use std::rc::Rc;
+use std::sync::Arc;
+use tokio_rustls::TlsAcceptor;
+
+/// Terminates TLS as one configuration and its current secrets say. Rebuilt when a secret changes, never per
+/// connection; connections that exist keep what they were made with.
+#[derive(Debug)]
+pub struct ServerContext {
+    config: ServerTls,
+    built: ArcSwapOption<Built>,
+}
+
+#[derive(Debug)]
+struct Built {
+    generation: Generation,
+    library: Arc<ServerConfig>,
+}
+
+impl ServerContext {
+    /// A context; secrets may still be missing.
+    ///
+    /// # Errors
+    /// [`InvalidTls`] for what can never work.
+    pub fn new(config: ServerTls) -> Result<Self, InvalidTls> {
+        if config.common.certificates.is_empty() {
+            return Err(InvalidTls::NoCertificate);
+        }
+        if config.require_client_certificate && config.common.validation.is_none() {
+            return Err(InvalidTls::NothingToVerifyWith);
+        }
+        params::versions(&config.common.params)?;
+        Ok(Self {
+            config,
+            built: ArcSwapOption::empty(),
+        })
+    }
+
+    /// What it was made from.
+    pub fn config(&self) -> &ServerTls {
+        &self.config
+    }
+
+    /// Whether all secrets it needs have arrived.
+    pub fn is_ready(&self) -> bool {
+        self.config.common.secrets().all(|cell| cell.is_ready())
+    }
+
+    /// Answers the handshake of a connection that begins with a ClientHello.
+    ///
+    /// # Errors
+    /// [`TlsError`]; the peer has been told by an alert where the protocol has one.
+    pub async fn accept(&self, mut socket: Socket) -> Result<(Stream, Rc<TlsFacts>), TlsError> {
+        let library = self.library()?;
+        socket.read_large();
+        let stream = TlsAcceptor::from(library)
+            .accept(socket)
+            .await
+            .map_err(TlsError::Handshake)?;
+        let sni = stream.get_ref().1.server_name().map(Box::from);
+        let verified = self.config.common.verifies_chains();
+        established(stream.into(), sni, verified)
+    }
+
+    fn library(&self) -> Result<Arc<ServerConfig>, TlsError> {
+        let generation = self.config.common.generation();
+        if let Some(built) = &*self.built.load() {
+            if built.generation == generation {
+                return Ok(Arc::clone(&built.library));
+            }
+        }
+        let library = Arc::new(self.build()?);
+        self.built.store(Some(Arc::new(Built {
+            generation,
+            library: Arc::clone(&library),
+        })));
+        Ok(library)
+    }
+
+    fn build(&self) -> Result<ServerConfig, TlsError> {
+        let common = &self.config.common;
+        let provider = params::provider(&common.params);
+        let algorithms = provider.signature_verification_algorithms;
+        let builder = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&params::versions(&common.params)?)
+            .map_err(|error| InvalidTls::Refused(error.to_string()))?;
+        let verifier = match common.validation()? {
+            Some(context) => Arc::new(Verifier::of_clients(
+                context,
+                algorithms,
+                self.config.require_client_certificate,
+            )),
+            None => WebPkiClientVerifier::no_client_auth(),
+        };
+        let mut library = builder
+            .with_client_cert_verifier(verifier)
+            .with_cert_resolver(Arc::new(ByServerName::of(common.our_certificates()?)));
+        library.alpn_protocols = common.alpn.iter().map(|name| name.to_vec()).collect();
+        // A resumed session skips the verifier, so that an identity which is no longer believed would live on.
+        library.session_storage = Arc::new(NoServerSessionStorage {});
+        library.send_tls13_tickets = 0;
+        Ok(library)
+    }
+}
+
+/// Chooses among several certificates: the first that names the host asked for, else the first.
+#[derive(Debug)]
+struct ByServerName {
+    certificates: Vec<Arc<Certificate>>,
+}
+
+impl ByServerName {
+    fn of(certificates: Vec<Arc<Certificate>>) -> Self {
+        Self { certificates }
+    }
+}
+
+impl ResolvesServerCert for ByServerName {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let suits = |certificate: &&Arc<Certificate>| {
+            let key = &certificate.certified().key;
+            key.choose_scheme(hello.signature_schemes()).is_some()
+        };
+        let named = hello.server_name().and_then(|host| {
+            self.certificates
+                .iter()
+                .filter(|certificate| certificate.covers_host(host))
+                .find(suits)
+        });
+        named
+            .or_else(|| self.certificates.iter().find(suits))
+            .or_else(|| self.certificates.first())
+            .map(|certificate| Arc::clone(certificate.certified()))
+    }
+}
