@@ -76,10 +76,10 @@ impl ServerContext {
 
     fn library(&self) -> Result<Arc<ServerConfig>, TlsError> {
         let generation = self.config.common.generation();
-        if let Some(built) = &*self.built.load() {
-            if built.generation == generation {
-                return Ok(Arc::clone(&built.library));
-            }
+        if let Some(built) = &*self.built.load()
+            && built.generation == generation
+        {
+            return Ok(Arc::clone(&built.library));
         }
         let library = Arc::new(self.build()?);
         self.built.store(Some(Arc::new(Built {
