@@ -1,5 +1,6 @@
 //! The Tulle sidecar proxy: bytes in, decisions, bytes out.
 
+pub mod capture;
 pub mod config;
 pub mod drain;
 pub mod http;

@@ -1,0 +1,4 @@
+//! Integration tests of the proxy, in process.
+
+#[cfg(test)]
+mod capture;
