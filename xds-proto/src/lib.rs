@@ -5,7 +5,16 @@
 
 pub use envoy_types::pb;
 
+pub mod canonical;
+mod generated;
+pub mod istio;
 pub mod name;
 pub mod node;
 pub mod protobuf_struct;
+pub mod resource;
+pub mod spiffe;
+pub mod typed_struct;
 pub mod well_known;
+
+/// Descriptors of every message of this crate, Envoy's and our own, as an encoded `google.protobuf.FileDescriptorSet`.
+pub static FILE_DESCRIPTOR_SET: &[u8] = generated::DESCRIPTORS;

@@ -1,0 +1,3 @@
+//! Tests of the wire contract as its users see it.
+
+mod generated;
