@@ -157,6 +157,10 @@ impl ResponseHead {
         }
     }
 
+    pub(crate) fn set_reason(&mut self, reason: Span) {
+        self.reason = reason;
+    }
+
     /// Empties the head and keeps its memory.
     pub fn clear(&mut self) {
         self.fields.clear();

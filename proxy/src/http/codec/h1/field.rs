@@ -1,0 +1,77 @@
+//! Fields that are for one hop only. Source: RFC 9110 section 7.6.1.
+
+use smallvec::SmallVec;
+
+use crate::http::head::{FieldName, Fields, KnownName};
+
+/// What `connection` says.
+#[derive(Debug, Default)]
+pub(super) struct Hops {
+    /// `close`.
+    pub(super) close: bool,
+    /// `keep-alive`.
+    pub(super) keep_alive: bool,
+    /// `upgrade`.
+    pub(super) upgrade: bool,
+    /// Other fields that must not go further, in lower case.
+    named: SmallVec<[Box<[u8]>; 2]>,
+}
+
+impl Hops {
+    pub(super) fn connection(&mut self, value: &[u8]) {
+        for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            if option.eq_ignore_ascii_case(b"close") {
+                self.close = true;
+            } else if option.eq_ignore_ascii_case(b"keep-alive") {
+                self.keep_alive = true;
+            } else if option.eq_ignore_ascii_case(b"upgrade") {
+                self.upgrade = true;
+            } else if !option.is_empty() && !option.eq_ignore_ascii_case(b"te") {
+                // An allocation, but only for options that hardly any client sends.
+                self.named.push(option.to_ascii_lowercase().into());
+            }
+        }
+    }
+}
+
+/// Removes what is for one hop. `upgrade` stays when `connection` asks for it: it is the upgrade's to decide.
+pub(super) fn strip_hop_by_hop(fields: &mut Fields, hops: &Hops) {
+    fields.retain(|name, value| match name.known {
+        Some(KnownName::Connection | KnownName::KeepAlive | KnownName::ProxyConnection) => false,
+        Some(KnownName::Te) => value.eq_ignore_ascii_case(b"trailers"),
+        Some(KnownName::Upgrade) => hops.upgrade,
+        // Framing is not the client's to take away.
+        Some(KnownName::ContentLength) => true,
+        Some(_) | None => !is_named(hops, &name),
+    });
+}
+
+fn is_named(hops: &Hops, name: &FieldName<'_>) -> bool {
+    hops.named
+        .iter()
+        .any(|named| name.as_bytes().eq_ignore_ascii_case(named))
+}
+
+/// Whether a trailer field may go further: no framing, routing, authentication or hop-by-hop field
+/// (RFC 9110 section 6.5.1).
+pub(super) fn may_trail(name: &[u8]) -> bool {
+    match KnownName::find(name) {
+        Some(
+            KnownName::Host
+            | KnownName::ContentLength
+            | KnownName::TransferEncoding
+            | KnownName::Connection
+            | KnownName::KeepAlive
+            | KnownName::ProxyConnection
+            | KnownName::Te
+            | KnownName::Trailer
+            | KnownName::Upgrade
+            | KnownName::Authorization
+            | KnownName::ContentEncoding
+            | KnownName::ContentType
+            | KnownName::SetCookie
+            | KnownName::Cookie,
+        ) => false,
+        Some(_) | None => true,
+    }
+}

@@ -1,0 +1,174 @@
+//! What requests and responses share: limits, errors, framing.
+
+use httparse::Header;
+
+use super::field::{self, Hops};
+use crate::http::head::{Fields, KnownName, Version};
+
+/// How the end of a body is known. Source: RFC 9112 section 6.3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// There is no body.
+    #[default]
+    Empty,
+    /// So many bytes, at least one.
+    Length(u64),
+    /// `transfer-encoding: chunked`.
+    Chunked,
+    /// Everything until the connection ends; responses only.
+    UntilClose,
+}
+
+/// Limits of a head.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadLimits {
+    /// Bytes of the whole head.
+    pub bytes: usize,
+    /// Number of fields.
+    pub fields: usize,
+}
+
+impl Default for HeadLimits {
+    fn default() -> Self {
+        Self {
+            bytes: 60 * 1024,
+            fields: 100,
+        }
+    }
+}
+
+/// A head that is refused. The text is Envoy's response code detail where it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidHead {
+    /// Not HTTP/1 at all, or a character where none is allowed.
+    #[error("http1.codec_error")]
+    Syntax,
+    /// A line feed without carriage return.
+    #[error("http1.bare_line_feed")]
+    BareLineFeed,
+    /// More bytes than allowed.
+    #[error("request_headers_too_large")]
+    TooLarge,
+    /// More fields than allowed.
+    #[error("http1.too_many_headers")]
+    TooManyFields,
+    /// `content-length` that is no number, given twice, or too large.
+    #[error("http1.invalid_content_length")]
+    ContentLength,
+    /// `content-length` beside `transfer-encoding`.
+    #[error("http1.content_length_and_chunked_not_allowed")]
+    TwoFramings,
+    /// A transfer coding other than a single `chunked`.
+    #[error("http1.invalid_transfer_encoding")]
+    TransferEncoding,
+    /// `transfer-encoding` in HTTP/1.0.
+    #[error("http1.transfer_encoding_in_http10")]
+    TransferEncodingInHttp10,
+    /// No `host`, more than one, or not an authority.
+    #[error("missing_host_header")]
+    Host,
+    /// A target that is neither a path, an absolute URI, `*` for OPTIONS nor an authority for CONNECT.
+    #[error("http1.invalid_url")]
+    Target,
+}
+
+/// The framing fields of one head.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct FramingFields {
+    pub(super) length: Option<u64>,
+    pub(super) coding: Option<Coding>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coding {
+    Chunked,
+    Unknown,
+}
+
+/// Everything that the fields of one head say to this hop.
+#[derive(Debug, Default)]
+pub(super) struct HopFacts {
+    pub(super) framing: FramingFields,
+    pub(super) hops: Hops,
+}
+
+/// Takes over the fields that go beyond this hop, and learns from the others. `host` sees every `host` field.
+pub(super) fn take_fields<'a>(
+    from: &[Header<'a>],
+    fields: &mut Fields,
+    mut host: impl FnMut(&'a [u8]) -> Result<(), InvalidHead>,
+) -> Result<HopFacts, InvalidHead> {
+    let mut facts = HopFacts::default();
+    for header in from {
+        match KnownName::find(header.name.as_bytes()) {
+            Some(KnownName::Host) => host(header.value)?,
+            Some(KnownName::TransferEncoding) => facts.framing.coding(header.value),
+            Some(KnownName::Connection) => {
+                facts.hops.connection(header.value);
+                fields.append_raw(header.name.as_bytes(), header.value);
+            }
+            Some(KnownName::ContentLength) => {
+                facts.framing.length(header.value)?;
+                fields.append_raw(header.name.as_bytes(), header.value);
+            }
+            _ => fields.append_raw(header.name.as_bytes(), header.value),
+        }
+    }
+    field::strip_hop_by_hop(fields, &facts.hops);
+    Ok(facts)
+}
+
+impl FramingFields {
+    fn length(&mut self, value: &[u8]) -> Result<(), InvalidHead> {
+        if self.length.is_some() {
+            return Err(InvalidHead::ContentLength);
+        }
+        self.length = Some(number(value).ok_or(InvalidHead::ContentLength)?);
+        Ok(())
+    }
+
+    fn coding(&mut self, value: &[u8]) {
+        self.coding = Some(match self.coding {
+            None if value.eq_ignore_ascii_case(b"chunked") => Coding::Chunked,
+            None | Some(_) => Coding::Unknown,
+        });
+    }
+}
+
+/// Digits only, without a sign, blanks or overflow.
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |number, digit| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+pub(super) fn version(minor: Option<u8>) -> Version {
+    match minor {
+        Some(0) => Version::Http10,
+        Some(_) | None => Version::Http11,
+    }
+}
+
+/// httparse takes a lone line feed as the end of a line; a stricter reader behind us would not.
+pub(super) fn has_bare_line_feed(head: &[u8]) -> bool {
+    let bare = |bare, (before, byte): (&u8, &u8)| bare | ((*byte == b'\n') & (*before != b'\r'));
+    head.first() == Some(&b'\n') || head.iter().zip(head.iter().skip(1)).fold(false, bare)
+}
+
+impl From<httparse::Error> for InvalidHead {
+    fn from(error: httparse::Error) -> Self {
+        match error {
+            httparse::Error::TooManyHeaders => Self::TooManyFields,
+            httparse::Error::HeaderName
+            | httparse::Error::HeaderValue
+            | httparse::Error::NewLine
+            | httparse::Error::Status
+            | httparse::Error::Token
+            | httparse::Error::Version => Self::Syntax,
+        }
+    }
+}

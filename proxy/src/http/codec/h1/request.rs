@@ -1,0 +1,216 @@
+//! Request heads. Source: RFC 9112 sections 2 and 3.
+
+use std::mem::MaybeUninit;
+
+use httparse::{Header, Status};
+
+use super::parse::{self, Coding, Framing, FramingFields, HeadLimits, InvalidHead};
+use crate::http::head::{RequestHead, Scheme, Version};
+
+/// Fields that are parsed without an allocation.
+const USUAL_FIELDS: usize = 100;
+
+/// What a request head says to this hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParsedRequest {
+    /// Bytes of the head.
+    pub len: usize,
+    /// Where the body ends.
+    pub framing: Framing,
+    /// Whether the client wants the connection to stay.
+    pub keep_alive: bool,
+    /// Whether the client asks for the protocol in `upgrade`.
+    pub upgrade: bool,
+}
+
+/// Reads one request head from the front of `bytes` into `head`, which must be empty. `None`: more bytes are needed.
+///
+/// # Errors
+/// When the head is malformed, ambiguous or exceeds `limits`.
+pub fn parse_request(
+    bytes: &[u8],
+    head: &mut RequestHead,
+    limits: HeadLimits,
+) -> Result<Option<ParsedRequest>, InvalidHead> {
+    if limits.fields <= USUAL_FIELDS {
+        let mut headers = [const { MaybeUninit::uninit() }; USUAL_FIELDS];
+        parse_into(bytes, head, limits, &mut headers[..limits.fields])
+    } else {
+        parse_into(
+            bytes,
+            head,
+            limits,
+            &mut vec![MaybeUninit::uninit(); limits.fields],
+        )
+    }
+}
+
+fn parse_into<'b>(
+    bytes: &'b [u8],
+    head: &mut RequestHead,
+    limits: HeadLimits,
+    headers: &mut [MaybeUninit<Header<'b>>],
+) -> Result<Option<ParsedRequest>, InvalidHead> {
+    let mut request = httparse::Request::new(&mut []);
+    let len = match request.parse_with_uninit_headers(bytes, headers)? {
+        Status::Partial if bytes.len() >= limits.bytes => return Err(InvalidHead::TooLarge),
+        Status::Partial => return Ok(None),
+        Status::Complete(len) if len > limits.bytes => return Err(InvalidHead::TooLarge),
+        Status::Complete(len) => len,
+    };
+    if parse::has_bare_line_feed(&bytes[..len]) {
+        return Err(InvalidHead::BareLineFeed);
+    }
+    head.version = parse::version(request.version);
+    head.method = request
+        .method
+        .unwrap_or_default()
+        .parse()
+        .map_err(|_| InvalidHead::Syntax)?;
+    let mut host = None;
+    let facts = parse::take_fields(request.headers, &mut head.fields, |value| {
+        match host.replace(value) {
+            None => Ok(()),
+            Some(_) => Err(InvalidHead::Host),
+        }
+    })?;
+    set_target(head, request.path.unwrap_or_default(), host)?;
+    let keep_alive = match head.version {
+        Version::Http10 => facts.hops.keep_alive && !facts.hops.close,
+        Version::Http11 | Version::Http2 => !facts.hops.close,
+    };
+    let framing = framing(head.version, &facts.framing)?;
+    Ok(Some(ParsedRequest {
+        len,
+        framing,
+        keep_alive,
+        upgrade: facts.hops.upgrade,
+    }))
+}
+
+/// The target's authority wins over `host` (RFC 9112 section 3.2.2).
+fn set_target(
+    head: &mut RequestHead,
+    target: &str,
+    host: Option<&[u8]>,
+) -> Result<(), InvalidHead> {
+    let host = match host {
+        Some(host) => Some(authority(host)?),
+        None if head.version == Version::Http10 => None,
+        None => return Err(InvalidHead::Host),
+    };
+    let (authority, path) = match (head.method == ::http::Method::CONNECT, target) {
+        (true, target) => (Some(self::authority(target.as_bytes())?), ""),
+        (false, target) if target.starts_with('/') => (host, target),
+        (false, "*") if head.method == ::http::Method::OPTIONS => (host, target),
+        (false, target) => {
+            let (scheme, authority, path) = absolute(target)?;
+            head.scheme = scheme;
+            (Some(authority), path)
+        }
+    };
+    if path.bytes().any(|byte| byte == b'#') {
+        return Err(InvalidHead::Target);
+    }
+    head.set_authority(authority.unwrap_or_default());
+    head.set_path(path);
+    Ok(())
+}
+
+fn absolute(target: &str) -> Result<(Scheme, &str, &str), InvalidHead> {
+    let (scheme, rest) = target.split_once("://").ok_or(InvalidHead::Target)?;
+    let scheme = match scheme {
+        _ if scheme.eq_ignore_ascii_case("http") => Scheme::Http,
+        _ if scheme.eq_ignore_ascii_case("https") => Scheme::Https,
+        _ => return Err(InvalidHead::Target),
+    };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (host, path) = rest.split_at(end);
+    if host.is_empty() {
+        return Err(InvalidHead::Target);
+    }
+    let host = authority(host.as_bytes()).map_err(|_| InvalidHead::Target)?;
+    match path {
+        "" => Ok((scheme, host, "/")),
+        _ if path.starts_with('?') => Err(InvalidHead::Target),
+        _ => Ok((scheme, host, path)),
+    }
+}
+
+/// A host with an optional port, without user information (RFC 3986 section 3.2).
+pub(crate) fn authority(bytes: &[u8]) -> Result<&str, InvalidHead> {
+    let allowed = |byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'-' | b'.'
+                    | b'_'
+                    | b'~'
+                    | b':'
+                    | b'['
+                    | b']'
+                    | b'%'
+                    | b'!'
+                    | b'$'
+                    | b'&'
+                    | b'\''
+                    | b'('
+                    | b')'
+                    | b'*'
+                    | b'+'
+                    | b','
+                    | b';'
+                    | b'='
+            )
+    };
+    if !bytes.iter().all(allowed) {
+        return Err(InvalidHead::Host);
+    }
+    std::str::from_utf8(bytes).map_err(|_| InvalidHead::Host)
+}
+
+fn framing(version: Version, fields: &FramingFields) -> Result<Framing, InvalidHead> {
+    match (fields.coding, fields.length) {
+        (Some(_), Some(_)) => Err(InvalidHead::TwoFramings),
+        (Some(_), None) if version == Version::Http10 => Err(InvalidHead::TransferEncodingInHttp10),
+        (Some(Coding::Chunked), None) => Ok(Framing::Chunked),
+        (Some(Coding::Unknown), None) => Err(InvalidHead::TransferEncoding),
+        (None, Some(0) | None) => Ok(Framing::Empty),
+        (None, Some(length)) => Ok(Framing::Length(length)),
+    }
+}
+
+/// Entry point of fuzzing: whatever is accepted must come out the same when it is written and read again.
+pub fn fuzz_request_head(bytes: &[u8]) {
+    let mut head = RequestHead::default();
+    let Ok(Some(parsed)) = parse_request(bytes, &mut head, HeadLimits::default()) else {
+        return;
+    };
+    let mut wire = Vec::new();
+    super::encode::request(
+        &head,
+        parsed.framing,
+        super::encode::Persistence::of(true),
+        &mut wire,
+    );
+    let mut again = RequestHead::default();
+    let second = parse_request(
+        &wire,
+        &mut again,
+        HeadLimits {
+            bytes: usize::MAX,
+            fields: 200,
+        },
+    );
+    let second = second
+        .expect("what we write is valid")
+        .expect("what we write is complete");
+    assert_eq!(second.framing, parsed.framing);
+    assert_eq!(
+        (again.method.as_str(), again.authority()),
+        (head.method.as_str(), head.authority())
+    );
+}
+
+#[cfg(test)]
+mod tests;
