@@ -8,6 +8,7 @@ pub use envoy_types::pb;
 pub mod canonical;
 mod generated;
 pub mod istio;
+pub mod mesh;
 pub mod name;
 pub mod node;
 pub mod protobuf_struct;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{InterceptionMode, lenient};
+use crate::mesh::ProxyConfig;
 use crate::pb::google::protobuf::Struct;
 use crate::protobuf_struct;
 
@@ -399,7 +400,7 @@ pub struct NodeMetadata {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub pod_ports: Vec<PodPort>,
-    /// Proxy configuration in effect, as JSON.
+    /// Proxy configuration in effect, as JSON; [`NodeMetadata::proxy_config`] reads it.
     #[serde(
         rename = "PROXY_CONFIG",
         default,
@@ -446,6 +447,17 @@ impl NodeMetadata {
     /// A key that has a field here but whose value does not fit.
     pub fn from_struct(metadata: &Struct) -> Result<Self, InvalidNodeMetadata> {
         Ok(serde_json::from_value(protobuf_struct::to_json(metadata))?)
+    }
+
+    /// Proxy configuration in effect; defaults when the proxy sends none.
+    ///
+    /// # Errors
+    /// A field whose value does not fit.
+    pub fn proxy_config(&self) -> Result<ProxyConfig, InvalidNodeMetadata> {
+        if self.raw_proxy_config.is_null() {
+            return Ok(ProxyConfig::default());
+        }
+        Ok(ProxyConfig::deserialize(&self.raw_proxy_config)?)
     }
 
     /// Writes metadata as it travels in `Node.metadata`.

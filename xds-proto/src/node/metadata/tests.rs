@@ -26,6 +26,7 @@ fn reads_what_an_injected_sidecar_sends() {
     assert_eq!(metadata.envoy_status_port, Some(15021));
     assert_eq!(metadata.interception_mode, Some(InterceptionMode::Redirect));
     assert_eq!(metadata.raw_proxy_config, json!({"concurrency": 2}));
+    assert_eq!(metadata.proxy_config().expect("valid").concurrency, Some(2));
     assert_eq!(metadata.rest["MY_OWN"], "kept");
 }
 
