@@ -1,5 +1,7 @@
 //! The Tulle control plane.
 
+pub mod generate;
 pub mod model;
 pub mod registry;
+pub mod scope;
 pub mod store;

@@ -1,0 +1,136 @@
+//! What one class of proxies may see: the only input of the generators, and so the key under which their output is kept.
+//!
+//! Owns the question "who may see what, and by which rules". Knows nothing of Envoy's messages, of streams or of time.
+
+mod class;
+mod delegate;
+mod mesh;
+mod service;
+
+pub use class::{Families, InboundPort, Interception, ProxyClass};
+pub use mesh::{AccessLog, AccessLogFormat, MeshSettings, OutboundPolicy, PathNormalization};
+pub use service::ScopedService;
+
+use crate::model::Name;
+use crate::model::authn::{EffectiveMtls, MtlsMode};
+use crate::model::endpoint::Endpoint;
+use crate::model::route::VirtualService;
+use crate::store::{Call, Snapshot, Target};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+/// Everything that one class of proxies may see: a view of the world, worked out when it is asked for.
+#[derive(Debug)]
+pub struct Scope {
+    /// Who looks.
+    pub(crate) class: ProxyClass,
+    /// Settings of the whole mesh.
+    pub(crate) mesh: Arc<MeshSettings>,
+    /// What the class accepts from its callers.
+    pub(crate) mtls: EffectiveMtls,
+    /// The class is guarded by objects that are not honoured yet: it refuses everything.
+    pub(crate) closed: bool,
+    world: Snapshot,
+    services: OnceLock<BTreeMap<Name, ScopedService>>,
+}
+
+impl Scope {
+    /// The view that proxies of `class` have of the world. Cheap: services are looked up when they are asked for.
+    #[must_use]
+    pub fn of(world: &Snapshot, mesh: &Arc<MeshSettings>, class: &ProxyClass) -> Arc<Self> {
+        let own = Target {
+            namespace: &class.namespace,
+            labels: &class.labels,
+        };
+        Arc::new(Self {
+            mtls: world.mtls(own),
+            closed: !world.closed(own).is_empty(),
+            class: class.clone(),
+            mesh: mesh.clone(),
+            world: world.clone(),
+            services: OnceLock::new(),
+        })
+    }
+
+    /// The services that the class may call, sorted by host.
+    pub(crate) fn services(&self) -> impl Iterator<Item = &ScopedService> {
+        self.services.get_or_init(|| self.all_services()).values()
+    }
+
+    /// The visible service with this host; does not look at any other.
+    pub(crate) fn service(&self, host: &str) -> Option<ScopedService> {
+        match self.services.get() {
+            Some(services) => services.get(host).cloned(),
+            None => self.look_up(host),
+        }
+    }
+
+    /// Rules with hosts that no visible service has, by object, with those hosts.
+    pub(crate) fn rules_without_service(&self) -> Vec<(Arc<VirtualService>, Vec<Name>)> {
+        let client = &*self.class.namespace;
+        let all = self
+            .world
+            .virtual_services()
+            .filter(|rules| !rules.http.is_empty());
+        all.filter_map(|rules| {
+            // A host belongs to the rules that a client would find for it.
+            let mine = |host: &&Name| {
+                let found = self.world.virtual_service(host, client);
+                !host.contains('*')
+                    && self.world.service(host, client).is_none()
+                    && found.is_some_and(|found| found.origin == rules.origin)
+            };
+            let hosts: Vec<Name> = rules.hosts.iter().filter(mine).cloned().collect();
+            (!hosts.is_empty()).then(|| (delegate::resolved(&self.world, rules), hosts))
+        })
+        .collect()
+    }
+
+    /// Whether an endpoint's sidecar accepts mesh TLS on a port: it has one, and no policy switches it off.
+    pub(crate) fn accepts_mesh_tls(&self, endpoint: &Endpoint, port: u16) -> bool {
+        let server = Target {
+            namespace: &endpoint.namespace,
+            labels: &endpoint.labels,
+        };
+        endpoint.mtls && self.world.mtls(server).on_port(port) != MtlsMode::Disable
+    }
+
+    fn all_services(&self) -> BTreeMap<Name, ScopedService> {
+        let client = &*self.class.namespace;
+        let seen = self
+            .world
+            .services()
+            .filter(|service| self.world.sees(client, service));
+        let mut services = BTreeMap::new();
+        for service in seen {
+            if !services.contains_key(&service.host)
+                && let Some(scoped) = self.look_up(&service.host)
+            {
+                services.insert(service.host.clone(), scoped);
+            }
+        }
+        services
+    }
+
+    fn look_up(&self, host: &str) -> Option<ScopedService> {
+        let client = Target {
+            namespace: &self.class.namespace,
+            labels: &self.class.labels,
+        };
+        let service = self.world.service(host, client.namespace)?;
+        let call = Call {
+            client,
+            host,
+            service_namespace: &service.namespace,
+        };
+        Some(ScopedService {
+            service: service.clone(),
+            endpoints: self.world.endpoints(host, &service.namespace).cloned(),
+            rules: self
+                .world
+                .virtual_service(host, client.namespace)
+                .map(|rules| delegate::resolved(&self.world, rules)),
+            policy: self.world.destination_rule(call),
+        })
+    }
+}

@@ -1,0 +1,87 @@
+//! One service as a class of proxies sees it.
+
+use crate::model::authn::Identity;
+use crate::model::endpoint::{Endpoint, EndpointSet};
+use crate::model::route::VirtualService;
+use crate::model::service::{Location, Resolution, Service, ServicePort};
+use crate::model::traffic_policy::{DestinationRule, PortPolicy, Subset};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// One visible service with everything that decides how it is called.
+#[derive(Clone, Debug)]
+pub struct ScopedService {
+    /// The service.
+    pub service: Arc<Service>,
+    /// Its endpoints; `None` where none are known.
+    pub endpoints: Option<Arc<EndpointSet>>,
+    /// The rules that replace its default routes.
+    pub rules: Option<Arc<VirtualService>>,
+    /// How it is to be treated.
+    pub policy: Option<Arc<DestinationRule>>,
+}
+
+impl ScopedService {
+    /// The ports that the mesh carries.
+    pub(crate) fn ports(&self) -> impl Iterator<Item = &ServicePort> {
+        self.service
+            .ports
+            .iter()
+            .filter(|port| port.protocol.is_carried())
+    }
+
+    /// All its endpoints, ready or not.
+    pub(crate) fn endpoints(&self) -> &[Endpoint] {
+        self.endpoints.as_deref().map_or(&[], |set| &set.endpoints)
+    }
+
+    /// Its endpoints in a subset.
+    pub(crate) fn endpoints_of<'a>(
+        &'a self,
+        subset: Option<&'a Subset>,
+    ) -> impl Iterator<Item = &'a Endpoint> {
+        self.endpoints().iter().filter(move |endpoint| {
+            subset.is_none_or(|subset| subset.labels.selects(&endpoint.labels))
+        })
+    }
+
+    /// The subsets that rules may name.
+    pub(crate) fn subsets(&self) -> &[Subset] {
+        self.policy.as_deref().map_or(&[], |policy| &policy.subsets)
+    }
+
+    /// How a port of it, or of a subset of it, is to be treated.
+    pub(crate) fn policy_of(&self, subset: Option<&Subset>, port: u16) -> PortPolicy {
+        self.policy
+            .as_deref()
+            .map(|policy| policy.effective(subset, port))
+            .unwrap_or_default()
+    }
+
+    /// The identities that its endpoints may prove, sorted.
+    ///
+    /// An endpoint without sidecar proves none.
+    pub(crate) fn identities(&self) -> Vec<Identity> {
+        let meshed = self
+            .endpoints()
+            .iter()
+            .filter(|endpoint| endpoint.mtls && !endpoint.service_account.is_empty());
+        let identities: BTreeSet<_> = meshed
+            .map(|endpoint| Identity {
+                namespace: endpoint.namespace.clone(),
+                service_account: endpoint.service_account.clone(),
+            })
+            .collect();
+        identities.into_iter().collect()
+    }
+
+    /// Clients pick the endpoint themselves, by its address: headless services, and `resolution: NONE`.
+    pub(crate) fn client_picks(&self) -> bool {
+        self.service.headless || self.service.resolution == Resolution::None
+    }
+
+    /// Whether mesh TLS may be spoken to it at all.
+    pub(crate) fn in_mesh(&self) -> bool {
+        self.service.location == Location::MeshInternal
+    }
+}
