@@ -1,4 +1,6 @@
 //! What the proxy is told at start: flags, an Envoy bootstrap file or the environment of Istio's injected sidecar.
 //! It owns the parsing of these three and refuses to know how any of it is run.
 
+pub mod access_log;
 pub mod not_honoured;
+pub mod origin;
