@@ -17,6 +17,7 @@ pub use store::{ListenerSnapshot, Listeners};
 use crate::config::access_log::AccessLogConfig;
 use crate::config::not_honoured::NotHonoured;
 use crate::config::origin::Origin;
+use crate::transport::Keepalive;
 
 /// A valid listener. Source: Envoy `config.listener.v3.Listener`.
 #[derive(Debug)]
@@ -78,18 +79,7 @@ pub struct Bind {
     /// Length of the queue of connections not accepted yet.
     pub backlog: u32,
     /// Keepalive of accepted connections.
-    pub keepalive: Option<TcpKeepalive>,
-}
-
-/// TCP keepalive; what is absent is the kernel's default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct TcpKeepalive {
-    /// Unanswered probes before the connection is dead.
-    pub probes: Option<u32>,
-    /// Idle time before the first probe.
-    pub time: Option<Duration>,
-    /// Time between probes.
-    pub interval: Option<Duration>,
+    pub keepalive: Option<Keepalive>,
 }
 
 /// The side of the workload on which traffic flows.

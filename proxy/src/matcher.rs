@@ -4,7 +4,9 @@ mod header;
 
 use std::sync::Arc;
 
-pub use header::{HeaderLookup, HeaderMatch, HeaderMatcher, HeaderName, QueryMatch, QueryMatcher, query_parameter};
+pub use header::{
+    HeaderLookup, HeaderMatch, HeaderMatcher, HeaderName, QueryMatch, QueryMatcher, query_parameter,
+};
 
 /// A matcher of one string.
 #[derive(Debug, Clone)]
@@ -67,12 +69,17 @@ impl Text {
 
     /// Whether `value` begins so.
     pub fn begins(&self, value: &[u8]) -> bool {
-        value.get(..self.text.len()).is_some_and(|head| self.equals(head))
+        value
+            .get(..self.text.len())
+            .is_some_and(|head| self.equals(head))
     }
 
     /// Whether `value` ends so.
     pub fn ends(&self, value: &[u8]) -> bool {
-        value.len().checked_sub(self.text.len()).is_some_and(|at| self.equals(&value[at..]))
+        value
+            .len()
+            .checked_sub(self.text.len())
+            .is_some_and(|at| self.equals(&value[at..]))
     }
 
     /// Whether `value` holds this.
@@ -95,7 +102,10 @@ impl FullRegex {
     /// When the pattern is malformed or too large.
     pub fn new(pattern: &str) -> Result<Self, regex::Error> {
         let regex = regex::bytes::Regex::new(&format!("^(?:{pattern})$"))?;
-        Ok(Self { source: pattern.into(), regex })
+        Ok(Self {
+            source: pattern.into(),
+            regex,
+        })
     }
 
     /// Whether the whole value matches.

@@ -10,8 +10,8 @@ pub use options::*;
 
 use super::filter::Filters;
 use super::route::{RouteHandle, RouteTable};
-use crate::listener::Direction;
 use crate::config::access_log::AccessLogConfig;
+use crate::listener::Direction;
 
 /// What a connection manager does with the requests of its connections.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use crate::config::origin::Origin;
 use crate::http::config::HttpConfig;
 use crate::tcp::config::TcpConfig;
-use crate::transport::tls::ServerContext;
+use crate::transport::DownstreamTransport;
 
 mod find;
 
@@ -128,15 +128,6 @@ pub struct FilterChain {
     pub origin: Origin,
 }
 
-/// How bytes come from the client.
-#[derive(Debug, Clone)]
-pub enum DownstreamTransport {
-    /// As they are.
-    Plain,
-    /// Inside TLS.
-    Tls(Arc<ServerContext>),
-}
-
 /// What serves a connection.
 #[derive(Debug, Clone)]
 pub enum Handler {
@@ -189,12 +180,18 @@ impl PortRanges {
 
     /// Whether the port is in the set.
     pub fn contains(&self, port: u16) -> bool {
-        self.ranges.iter().flatten().any(|(start, end)| *start <= port && u32::from(port) < *end)
+        self.ranges
+            .iter()
+            .flatten()
+            .any(|(start, end)| *start <= port && u32::from(port) < *end)
     }
 }
 
 fn same_ip_or_loopback(facts: &ConnectionFacts) -> bool {
-    let (source, destination) = (canonical(facts.source.ip()), canonical(facts.destination.ip()));
+    let (source, destination) = (
+        canonical(facts.source.ip()),
+        canonical(facts.destination.ip()),
+    );
     source.is_loopback() || source == destination
 }
 

@@ -21,7 +21,10 @@ pub struct Listeners {
 impl Listeners {
     /// An empty store.
     pub fn new() -> Self {
-        Self { current: ArcSwap::default(), version: watch::Sender::new(0) }
+        Self {
+            current: ArcSwap::default(),
+            version: watch::Sender::new(0),
+        }
     }
 
     /// Puts a listener in force, or takes it away with `None`.

@@ -17,7 +17,9 @@ impl HeaderLookup for ::http::HeaderMap {
     fn value(&self, name: &HeaderKey) -> Option<Cow<'_, [u8]>> {
         let mut all = self.get_all(name.as_str()).iter();
         let first = all.next()?.as_bytes();
-        let Some(second) = all.next() else { return Some(Cow::Borrowed(first)) };
+        let Some(second) = all.next() else {
+            return Some(Cow::Borrowed(first));
+        };
         let mut joined = first.to_vec();
         for value in std::iter::once(second).chain(all) {
             joined.push(b',');
@@ -71,7 +73,11 @@ pub enum HeaderMatch {
 impl HeaderMatcher {
     /// Whether a field with this value, or its absence, matches.
     pub fn matches(&self, value: Option<&[u8]>) -> bool {
-        let value = if self.missing_is_empty { Some(value.unwrap_or_default()) } else { value };
+        let value = if self.missing_is_empty {
+            Some(value.unwrap_or_default())
+        } else {
+            value
+        };
         match (&self.matching, value) {
             (HeaderMatch::Present, value) => value.is_some() != self.invert,
             (HeaderMatch::Absent, value) => value.is_none() != self.invert,
@@ -84,7 +90,10 @@ impl HeaderMatcher {
 }
 
 fn in_range(range: &std::ops::Range<i64>, value: &[u8]) -> bool {
-    std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).is_some_and(|n| range.contains(&n))
+    std::str::from_utf8(value)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .is_some_and(|n| range.contains(&n))
 }
 
 /// A matcher of one query parameter.
@@ -120,5 +129,8 @@ impl QueryMatcher {
 pub fn query_parameter<'a>(path: &'a str, name: &str) -> Option<&'a str> {
     let (_, query) = path.split_once('?')?;
     let query = query.split_once('#').map_or(query, |(query, _)| query);
-    query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, ""))).find_map(|(key, value)| (key == name).then_some(value))
+    query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .find_map(|(key, value)| (key == name).then_some(value))
 }

@@ -13,7 +13,8 @@ use ipnet::IpNet;
 use smallvec::SmallVec;
 
 use super::{
-    ChainMatch, ConnectionFacts, FilterChain, ServerName, SourceType, canonical, same_ip_or_loopback,
+    ChainMatch, ConnectionFacts, FilterChain, ServerName, SourceType, canonical,
+    same_ip_or_loopback,
 };
 
 /// The chains of a listener, indexed for the search.
@@ -27,7 +28,9 @@ pub struct FilterChains {
 
 /// Two chains that match the same connections: the listener is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("filter chains {first:?} and {second:?} match the same connections; change the match of one of them")]
+#[error(
+    "filter chains {first:?} and {second:?} match the same connections; change the match of one of them"
+)]
 pub struct OverlappingChains {
     /// The earlier chain.
     pub first: Arc<str>,
@@ -86,14 +89,26 @@ type Candidates = SmallVec<[u32; 16]>;
 
 /// The steps after the port, in Envoy's order.
 const STEPS: [(Step, fn(&ChainMatch, &ConnectionFacts) -> Option<u32>); 8] = [
-    (Step::DestinationAddress, |m, f| prefix_rank(&m.destination_prefixes, f.destination.ip())),
-    (Step::ServerName, |m, f| server_name_rank(&m.server_names, f.server_name.as_deref())),
+    (Step::DestinationAddress, |m, f| {
+        prefix_rank(&m.destination_prefixes, f.destination.ip())
+    }),
+    (Step::ServerName, |m, f| {
+        server_name_rank(&m.server_names, f.server_name.as_deref())
+    }),
     (Step::Transport, |m, f| exact_rank(m.transport, f.transport)),
-    (Step::ApplicationProtocol, |m, f| protocol_rank(&m.application_protocols, &f.application_protocols)),
-    (Step::DirectSource, |m, f| prefix_rank(&m.direct_source_prefixes, f.direct_source.ip())),
+    (Step::ApplicationProtocol, |m, f| {
+        protocol_rank(&m.application_protocols, &f.application_protocols)
+    }),
+    (Step::DirectSource, |m, f| {
+        prefix_rank(&m.direct_source_prefixes, f.direct_source.ip())
+    }),
     (Step::SourceType, source_type_rank),
-    (Step::SourceAddress, |m, f| prefix_rank(&m.source_prefixes, f.source.ip())),
-    (Step::SourcePort, |m, f| port_rank(&m.source_ports, f.source.port())),
+    (Step::SourceAddress, |m, f| {
+        prefix_rank(&m.source_prefixes, f.source.ip())
+    }),
+    (Step::SourcePort, |m, f| {
+        port_rank(&m.source_ports, f.source.port())
+    }),
 ];
 
 impl FilterChains {
@@ -114,7 +129,12 @@ impl FilterChains {
                 None => any_port.push(index),
             }
         }
-        Ok(Self { all: chains, by_port, any_port, default })
+        Ok(Self {
+            all: chains,
+            by_port,
+            any_port,
+            default,
+        })
     }
 
     /// The chain for a connection.
@@ -122,7 +142,10 @@ impl FilterChains {
     /// # Errors
     /// When none matches and there is no default chain.
     pub fn find(&self, facts: &ConnectionFacts) -> Result<&Arc<FilterChain>, NoChain> {
-        let by_port = self.by_port.get(&facts.destination.port()).unwrap_or(&self.any_port);
+        let by_port = self
+            .by_port
+            .get(&facts.destination.port())
+            .unwrap_or(&self.any_port);
         match self.narrow(by_port, facts) {
             Ok(index) => Ok(&self.all[index as usize]),
             Err(no_chain) => self.default.as_ref().ok_or(no_chain),
@@ -152,11 +175,17 @@ impl FilterChains {
         left.first().copied().ok_or(NoChain { step: failed })
     }
 
-    fn most_specific(&self, from: &[u32], rank: impl Fn(&FilterChain) -> Option<u32>) -> Candidates {
+    fn most_specific(
+        &self,
+        from: &[u32],
+        rank: impl Fn(&FilterChain) -> Option<u32>,
+    ) -> Candidates {
         let mut best = None;
         let mut left = Candidates::new();
         for &index in from {
-            let Some(found) = rank(&self.all[index as usize]) else { continue };
+            let Some(found) = rank(&self.all[index as usize]) else {
+                continue;
+            };
             if best.is_some_and(|best| found < best) {
                 continue;
             }
@@ -176,7 +205,11 @@ fn prefix_rank(prefixes: &[IpNet], ip: IpAddr) -> Option<u32> {
         return Some(0);
     }
     let ip = canonical(ip);
-    prefixes.iter().filter(|net| net.contains(&ip)).map(|net| 1 + u32::from(net.prefix_len())).max()
+    prefixes
+        .iter()
+        .filter(|net| net.contains(&ip))
+        .map(|net| 1 + u32::from(net.prefix_len()))
+        .max()
 }
 
 fn server_name_rank(names: &[ServerName], server_name: Option<&str>) -> Option<u32> {
@@ -184,7 +217,10 @@ fn server_name_rank(names: &[ServerName], server_name: Option<&str>) -> Option<u
         return Some(0);
     }
     let name = server_name?;
-    names.iter().filter_map(|wanted| one_name_rank(wanted, name)).max()
+    names
+        .iter()
+        .filter_map(|wanted| one_name_rank(wanted, name))
+        .max()
 }
 
 fn one_name_rank(wanted: &ServerName, name: &str) -> Option<u32> {
@@ -209,7 +245,9 @@ fn protocol_rank(wanted: &[Box<[u8]>], offered: &[Box<[u8]>]) -> Option<u32> {
     if wanted.is_empty() {
         return Some(0);
     }
-    let position = offered.iter().position(|protocol| wanted.contains(protocol))?;
+    let position = offered
+        .iter()
+        .position(|protocol| wanted.contains(protocol))?;
     Some(u32::MAX - u32::try_from(position).unwrap_or(u32::MAX - 1))
 }
 
@@ -235,7 +273,10 @@ fn refuse_overlaps(chains: &[Arc<FilterChain>]) -> Result<(), OverlappingChains>
             if let Some(first) = seen.insert(key, chain)
                 && !Arc::ptr_eq(first, chain)
             {
-                return Err(OverlappingChains { first: Arc::clone(&first.name), second: Arc::clone(&chain.name) });
+                return Err(OverlappingChains {
+                    first: Arc::clone(&first.name),
+                    second: Arc::clone(&chain.name),
+                });
             }
         }
     }
@@ -244,7 +285,10 @@ fn refuse_overlaps(chains: &[Arc<FilterChain>]) -> Result<(), OverlappingChains>
 
 /// One key for each combination of single criteria.
 fn overlap_keys(matching: &ChainMatch) -> HashSet<String> {
-    let fixed = format!("{:?}|{:?}|{:?}", matching.destination_port, matching.transport, matching.source_type);
+    let fixed = format!(
+        "{:?}|{:?}|{:?}",
+        matching.destination_port, matching.transport, matching.source_type
+    );
     let mut keys = HashSet::from([fixed]);
     cross(&mut keys, &matching.destination_prefixes);
     cross(&mut keys, &matching.server_names);
@@ -260,7 +304,10 @@ fn cross<T: std::fmt::Debug>(keys: &mut HashSet<String>, values: &[T]) {
         if values.is_empty() {
             return vec![format!("{key}|")];
         }
-        values.iter().map(|value| format!("{key}|{value:?}")).collect()
+        values
+            .iter()
+            .map(|value| format!("{key}|{value:?}"))
+            .collect()
     };
     *keys = keys.iter().flat_map(joined).collect();
 }
