@@ -66,11 +66,9 @@ pub(super) fn shares(
 }
 
 fn in_panic(count: &Count, threshold: u8) -> bool {
-    let percent = if count.total == 0 {
-        0
-    } else {
-        100 * (count.healthy + count.degraded) / count.total
-    };
+    let percent = (100 * (count.healthy + count.degraded))
+        .checked_div(count.total)
+        .unwrap_or(0);
     percent < usize::from(threshold)
 }
 

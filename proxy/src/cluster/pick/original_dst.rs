@@ -44,9 +44,7 @@ impl Destinations {
         if let Some(endpoint) = self.known.load().get(&destination) {
             return Arc::clone(endpoint);
         }
-        let made = Arc::new(Endpoint::new(EndpointFacts::at(Address::Ip(
-            destination,
-        ))));
+        let made = Arc::new(Endpoint::new(EndpointFacts::at(Address::Ip(destination))));
         self.known.rcu(|known| {
             let mut known = HashMap::clone(known);
             known

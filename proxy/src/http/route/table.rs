@@ -1,6 +1,7 @@
 //! The search in a route table: virtual host by authority, then the first route that matches.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -62,8 +63,8 @@ impl HostIndex {
                 }
             }
         }
-        index.suffixes.sort_by(|a, b| b.0.cmp(&a.0));
-        index.prefixes.sort_by(|a, b| b.0.cmp(&a.0));
+        index.suffixes.sort_by_key(|(len, _)| Reverse(*len));
+        index.prefixes.sort_by_key(|(len, _)| Reverse(*len));
         Ok(index)
     }
 

@@ -87,8 +87,11 @@ impl std::fmt::Display for Step {
 
 type Candidates = SmallVec<[u32; 16]>;
 
+/// How specifically a chain matches; `None` when it does not.
+type Rank = fn(&ChainMatch, &ConnectionFacts) -> Option<u32>;
+
 /// The steps after the port, in Envoy's order.
-const STEPS: [(Step, fn(&ChainMatch, &ConnectionFacts) -> Option<u32>); 8] = [
+const STEPS: [(Step, Rank); 8] = [
     (Step::DestinationAddress, |m, f| {
         prefix_rank(&m.destination_prefixes, f.destination.ip())
     }),
