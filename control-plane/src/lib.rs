@@ -1,5 +1,6 @@
 //! The Tulle control plane.
 
+pub mod crd;
 pub mod generate;
 pub mod model;
 pub mod registry;
