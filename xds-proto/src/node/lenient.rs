@@ -92,13 +92,13 @@ pub(super) mod list {
         if let Some(text) = value.as_str() {
             return Ok(split(text));
         }
-        let items = value
-            .as_array()
-            .ok_or_else(|| D::Error::custom("expected a list or a comma separated text"))?;
-        let words = items.iter().map(|item| item.as_str().map(str::to_owned));
-        words
-            .collect::<Option<_>>()
-            .ok_or_else(|| D::Error::custom("expected a list of texts"))
+        let refused = || D::Error::custom("expected a list of texts or a comma separated text");
+        let items = value.as_array().ok_or_else(refused)?;
+        let words = items.iter().map(|item| item.as_str().map(split));
+        Ok(words
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(refused)?
+            .concat())
     }
 
     fn split(text: &str) -> Vec<String> {
