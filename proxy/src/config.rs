@@ -2,5 +2,7 @@
 //! It owns the parsing of these three and refuses to know how any of it is run.
 
 pub mod access_log;
+pub mod invalid;
 pub mod not_honoured;
 pub mod origin;
+pub mod wire;

@@ -3,6 +3,7 @@
 //! This module owns the validated listener and its store. It knows nothing of sockets.
 
 pub mod filter_chain;
+pub(crate) mod proto;
 pub mod store;
 
 use std::net::SocketAddr;

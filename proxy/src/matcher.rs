@@ -1,6 +1,7 @@
 //! Matchers of text and headers. Source: Envoy `type.matcher.v3` and `config.route.v3.HeaderMatcher`.
 
 mod header;
+pub(crate) mod proto;
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! What is configured for a cluster. Source: Envoy `config.cluster.v3.Cluster`.
 
+pub(crate) mod proto;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -206,4 +208,16 @@ pub struct TransportMatch {
     pub labels: LabelSet,
     /// The transport.
     pub transport: UpstreamTransport,
+}
+
+impl ClusterConfig {
+    /// The transport of an endpoint: that of the first match whose labels it has, else the cluster's.
+    pub fn transport_for(&self, endpoint: &super::Endpoint) -> &UpstreamTransport {
+        let labels = &endpoint.facts.transport_labels;
+        let matching = self
+            .transport_matches
+            .iter()
+            .find(|one| labels.has(&one.labels));
+        matching.map_or(&self.transport, |one| &one.transport)
+    }
 }

@@ -1,5 +1,7 @@
 //! The endpoints of a cluster at one moment, by priority and locality.
 
+pub(crate) mod proto;
+
 use std::sync::Arc;
 
 use hashbrown::HashMap;

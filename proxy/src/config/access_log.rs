@@ -1,6 +1,8 @@
 //! Access logs as configuration names them. Source: Envoy `config.accesslog.v3.AccessLog` with the file, stdout and
 //! stderr loggers.
 
+pub(crate) mod proto;
+
 use std::path::PathBuf;
 
 /// One access log.
@@ -75,4 +77,6 @@ pub enum Comparison {
     AtLeast,
     /// At most.
     AtMost,
+    /// Not equal.
+    Different,
 }

@@ -2,6 +2,7 @@
 //! `extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`.
 
 mod options;
+pub(crate) mod proto;
 
 use std::sync::Arc;
 use std::time::Duration;

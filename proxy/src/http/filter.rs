@@ -2,6 +2,7 @@
 
 pub mod cors;
 pub mod fault;
+pub(crate) mod proto;
 
 use std::sync::Arc;
 

@@ -6,6 +6,7 @@ pub mod action;
 pub mod hash;
 pub mod headers;
 pub mod matching;
+pub(crate) mod proto;
 pub mod retry;
 pub mod rewrite;
 pub mod store;

@@ -1,5 +1,7 @@
 //! The TCP proxy's configuration. Source: Envoy `extensions.filters.network.tcp_proxy.v3.TcpProxy`.
 
+pub(crate) mod proto;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -5,6 +5,7 @@ pub(crate) mod certificate;
 mod client;
 pub mod config;
 mod params;
+pub(crate) mod proto;
 pub mod san;
 mod server;
 mod verify;

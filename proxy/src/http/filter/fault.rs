@@ -7,7 +7,7 @@ use crate::http::route::matching::{Fraction, RequestFacts};
 use crate::matcher::{HeaderLookup, HeaderMatcher};
 
 /// Delays and aborts for a share of requests.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct FaultPolicy {
     /// Requests wait.
     pub delay: Option<(Duration, Fraction)>,

@@ -33,8 +33,6 @@ pub struct RetryPolicy {
     pub avoid_previous_hosts: bool,
     /// Draws of an endpoint before one that was tried is accepted after all.
     pub host_selection_attempts: u32,
-    /// After this many attempts a priority that was tried is avoided; `None` never.
-    pub avoid_previous_priorities: Option<u32>,
 }
 
 /// Pauses that the upstream asks for in response headers.

@@ -1,0 +1,424 @@
+//! Clusters from Envoy's `config.cluster.v3.Cluster`.
+#![allow(deprecated, reason = "every field is looked at, deprecated ones too")]
+
+mod discovery;
+mod limits;
+mod policy;
+mod protocol;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use xds_proto::pb::envoy::config::cluster::v3 as pb;
+use xds_proto::pb::envoy::config::core::v3 as core;
+use xds_proto::pb::google::protobuf as gp;
+
+use super::{ClusterConfig, Service, SocketRules, TransportMatch};
+use crate::cluster::endpoint_set::EndpointSet;
+use crate::config::invalid::{InvalidCluster, InvalidField};
+use crate::config::wire::{
+    Conversion, Read, at, duration, each, flag, host_and_port, keepalive, nonempty, origin,
+    positive, refuse_if, struct_labels, uint,
+};
+use crate::transport::tls::proto as tls;
+use crate::transport::{Keepalive, UpstreamTransport};
+
+const BUFFER: u32 = 1024 * 1024;
+
+impl ClusterConfig {
+    /// A cluster as it came over the wire, and the endpoints that are part of it. `raw` is the encoded message.
+    ///
+    /// # Errors
+    /// When a field is wrong, or asks for something that must not be left out.
+    pub fn from_proto(
+        cluster: pb::Cluster,
+        raw: Bytes,
+        cx: Conversion<'_>,
+    ) -> Result<(Self, Option<EndpointSet>), InvalidCluster> {
+        let refused = InvalidCluster::of(&cluster.name);
+        read(cluster, raw, cx).map_err(refused)
+    }
+}
+
+fn read(
+    cluster: pb::Cluster,
+    raw: Bytes,
+    mut cx: Conversion<'_>,
+) -> Read<(ClusterConfig, Option<EndpointSet>)> {
+    let cx = &mut cx;
+    let pb::Cluster {
+        transport_socket_matches,
+        transport_socket_matcher,
+        name,
+        alt_stat_name,
+        stats_matcher,
+        eds_cluster_config,
+        connect_timeout,
+        per_connection_buffer_limit_bytes,
+        per_connection_buffer_high_watermark_timeout,
+        lb_policy,
+        load_assignment,
+        health_checks,
+        max_requests_per_connection,
+        circuit_breakers,
+        upstream_http_protocol_options,
+        common_http_protocol_options,
+        http_protocol_options,
+        http2_protocol_options,
+        typed_extension_protocol_options,
+        dns_refresh_rate,
+        dns_jitter,
+        dns_failure_refresh_rate,
+        respect_dns_ttl,
+        dns_lookup_family,
+        dns_resolvers,
+        use_tcp_for_dns_lookups,
+        dns_resolution_config,
+        typed_dns_resolver_config,
+        wait_for_warm_on_init,
+        outlier_detection,
+        cleanup_interval,
+        upstream_bind_config,
+        lb_subset_config,
+        common_lb_config,
+        transport_socket,
+        metadata,
+        protocol_selection,
+        upstream_connection_options,
+        close_connections_on_host_health_failure,
+        ignore_health_on_host_removal,
+        filters,
+        load_balancing_policy,
+        lrs_server,
+        lrs_report_endpoint_metrics,
+        track_timeout_budgets,
+        upstream_config,
+        track_cluster_stats,
+        preconnect_policy,
+        connection_pool_per_downstream_connection,
+        queuing_policies,
+        cluster_discovery_type,
+        lb_config,
+    } = cluster;
+    refuse_if(
+        transport_socket_matcher.is_some(),
+        "transport_socket_matcher",
+        "use transport_socket_matches",
+    )?;
+    refuse_if(
+        !filters.is_empty(),
+        "filters",
+        "upstream network filters are not supported",
+    )?;
+    refuse_if(
+        upstream_config.is_some(),
+        "upstream_config",
+        "custom upstreams are not supported",
+    )?;
+    let n = &mut cx.notes;
+    n.note(
+        "stats_matcher",
+        &stats_matcher,
+        "all statistics of the cluster are kept",
+    );
+    n.note(
+        "per_connection_buffer_high_watermark_timeout",
+        &per_connection_buffer_high_watermark_timeout,
+        "no timeout",
+    );
+    n.note(
+        "health_checks",
+        &health_checks,
+        "endpoints are not probed; outlier detection sees failures",
+    );
+    n.note(
+        "dns_jitter",
+        &dns_jitter,
+        "lookups are spread at random anyway",
+    );
+    n.note(
+        "dns_resolvers",
+        &dns_resolvers,
+        "the system's resolver is asked",
+    );
+    n.note(
+        "use_tcp_for_dns_lookups",
+        &use_tcp_for_dns_lookups,
+        "the system's resolver decides",
+    );
+    n.note(
+        "dns_resolution_config",
+        &dns_resolution_config,
+        "the system's resolver is asked",
+    );
+    n.note(
+        "typed_dns_resolver_config",
+        &typed_dns_resolver_config,
+        "the system's resolver is asked",
+    );
+    n.note(
+        "wait_for_warm_on_init",
+        &wait_for_warm_on_init,
+        "a cluster is warm when its endpoints have come",
+    );
+    n.note(
+        "cleanup_interval",
+        &cleanup_interval,
+        "idle original destinations are forgotten every few seconds",
+    );
+    n.note(
+        "close_connections_on_host_health_failure",
+        &close_connections_on_host_health_failure,
+        "they are kept",
+    );
+    n.note(
+        "ignore_health_on_host_removal",
+        &ignore_health_on_host_removal,
+        "removed endpoints get no requests",
+    );
+    n.note("lrs_server", &lrs_server, "load is not reported");
+    n.note(
+        "lrs_report_endpoint_metrics",
+        &lrs_report_endpoint_metrics,
+        "load is not reported",
+    );
+    n.note(
+        "track_timeout_budgets",
+        &track_timeout_budgets,
+        "budgets are not measured",
+    );
+    n.note(
+        "track_cluster_stats",
+        &track_cluster_stats,
+        "the extra statistics are not kept",
+    );
+    n.note(
+        "preconnect_policy",
+        &preconnect_policy,
+        "connections are opened when they are needed",
+    );
+    n.note(
+        "queuing_policies",
+        &queuing_policies,
+        "the default queue is used",
+    );
+    n.note(
+        "connection_pool_per_downstream_connection",
+        &connection_pool_per_downstream_connection,
+        "pools are shared",
+    );
+    let stat_name = if alt_stat_name.is_empty() {
+        name.clone()
+    } else {
+        alt_stat_name
+    };
+    let name: Arc<str> = nonempty("name", name)?.into();
+    let protocols = protocol::read(
+        cx,
+        protocol::Fields {
+            typed: typed_extension_protocol_options,
+            common: common_http_protocol_options,
+            http1: http_protocol_options,
+            http2: http2_protocol_options,
+            upstream: upstream_http_protocol_options,
+            selection: protocol_selection,
+            max_requests: uint(max_requests_per_connection),
+        },
+    )?;
+    let dns = discovery::DnsFields {
+        refresh: dns_refresh_rate,
+        failure: dns_failure_refresh_rate,
+        respect_ttl: respect_dns_ttl,
+        family: dns_lookup_family,
+    };
+    let kind = discovery::Fields {
+        kind: cluster_discovery_type,
+        eds: eds_cluster_config,
+        dns,
+        assignment: load_assignment,
+        cluster: Arc::clone(&name),
+    };
+    let balanced = policy::read(
+        cx,
+        policy::Fields {
+            lb_policy,
+            lb_config,
+            load_balancing_policy,
+            common_lb_config,
+        },
+    )?;
+    let (discovery, endpoints) = discovery::read(cx, kind, &balanced)?;
+    let transport_matches = each(
+        "transport_socket_matches",
+        transport_socket_matches,
+        |one| transport_match(cx, one),
+    )?;
+    let config = ClusterConfig {
+        stat_name: stat_name.into(),
+        connect_timeout: positive("connect_timeout", connect_timeout, Duration::from_secs(5))?,
+        subsets: lb_subset_config
+            .map(|subsets| policy::subsets(cx, subsets))
+            .transpose()
+            .map_err(at("lb_subset_config"))?,
+        lb: balanced.lb,
+        panic_threshold: balanced.panic_threshold,
+        fail_in_panic: balanced.fail_in_panic,
+        locality: balanced.locality,
+        close_on_removal: balanced.close_on_removal,
+        overprovisioning_percent: 140,
+        protocol: protocols.protocol,
+        http1: protocols.http1,
+        http2: protocols.http2,
+        connections: protocols.connections,
+        transport: tls::upstream(cx, transport_socket).map_err(at("transport_socket"))?,
+        transport_matches,
+        socket: socket(cx, upstream_bind_config, upstream_connection_options)?,
+        breakers: circuit_breakers
+            .map(|limits| limits::breakers(cx, limits))
+            .transpose()?
+            .unwrap_or_default(),
+        outlier: outlier_detection
+            .map(|rules| limits::outlier(cx, rules))
+            .transpose()
+            .map_err(at("outlier_detection"))?,
+        buffer_limit: uint(per_connection_buffer_limit_bytes).unwrap_or(BUFFER),
+        services: services(metadata.as_ref()),
+        origin: origin(metadata.as_ref()),
+        not_honoured: std::mem::replace(
+            &mut cx.notes,
+            crate::config::not_honoured::NotHonouredFields::of("", ""),
+        )
+        .into_vec(),
+        name,
+        discovery,
+        raw,
+    };
+    Ok((config, endpoints))
+}
+
+fn transport_match(
+    cx: &mut Conversion<'_>,
+    one: pb::cluster::TransportSocketMatch,
+) -> Read<TransportMatch> {
+    let pb::cluster::TransportSocketMatch {
+        name,
+        r#match,
+        transport_socket,
+    } = one;
+    let labels = r#match.as_ref().map(struct_labels).unwrap_or_default();
+    let transport: UpstreamTransport =
+        tls::upstream(cx, transport_socket).map_err(at("transport_socket"))?;
+    Ok(TransportMatch {
+        name: name.into(),
+        labels,
+        transport,
+    })
+}
+
+fn socket(
+    cx: &mut Conversion<'_>,
+    bind: Option<core::BindConfig>,
+    options: Option<pb::UpstreamConnectionOptions>,
+) -> Read<SocketRules> {
+    let mut rules = SocketRules {
+        keepalive: options.and_then(|options| connection_options(cx, options)),
+        ..SocketRules::default()
+    };
+    let Some(bind) = bind else { return Ok(rules) };
+    let core::BindConfig {
+        source_address,
+        freebind,
+        socket_options,
+        extra_source_addresses,
+        additional_source_addresses,
+        local_address_selector,
+        validate_network_namespaces: _,
+    } = bind;
+    let n = &mut cx.notes;
+    n.note(
+        "upstream_bind_config.socket_options",
+        &socket_options,
+        "sockets keep their defaults",
+    );
+    n.note(
+        "upstream_bind_config.extra_source_addresses",
+        &extra_source_addresses,
+        "the first address is used",
+    );
+    n.note(
+        "upstream_bind_config.additional_source_addresses",
+        &additional_source_addresses,
+        "the first is used",
+    );
+    n.note(
+        "upstream_bind_config.local_address_selector",
+        &local_address_selector,
+        "the address is fixed",
+    );
+    rules.freebind = flag(freebind).unwrap_or(false);
+    if let Some(address) = source_address {
+        let path = "upstream_bind_config.source_address";
+        let (host, port) = host_and_port(path, address)?;
+        let ip = host
+            .parse()
+            .map_err(|error| InvalidField::new(path, format_args!("{host:?}: {error}")))?;
+        rules.bind = Some(std::net::SocketAddr::new(ip, port));
+    }
+    Ok(rules)
+}
+
+fn connection_options(
+    cx: &mut Conversion<'_>,
+    options: pb::UpstreamConnectionOptions,
+) -> Option<Keepalive> {
+    let pb::UpstreamConnectionOptions {
+        tcp_keepalive,
+        set_local_interface_name_on_upstream_connections,
+        happy_eyeballs_config,
+    } = options;
+    let n = &mut cx.notes;
+    n.note(
+        "upstream_connection_options.set_local_interface_name_on_upstream_connections",
+        &set_local_interface_name_on_upstream_connections,
+        "the interface is not looked up",
+    );
+    n.note(
+        "upstream_connection_options.happy_eyeballs_config",
+        &happy_eyeballs_config,
+        "addresses are tried in turn",
+    );
+    tcp_keepalive.map(keepalive)
+}
+
+/// The services that Istio names in the metadata.
+fn services(metadata: Option<&core::Metadata>) -> Vec<Service> {
+    let Some(list) = metadata
+        .and_then(|all| all.filter_metadata.get("istio"))
+        .and_then(|istio| istio.fields.get("services"))
+    else {
+        return Vec::new();
+    };
+    let Some(gp::value::Kind::ListValue(list)) = &list.kind else {
+        return Vec::new();
+    };
+    list.values.iter().filter_map(service).collect()
+}
+
+fn service(value: &gp::Value) -> Option<Service> {
+    let Some(gp::value::Kind::StructValue(fields)) = &value.kind else {
+        return None;
+    };
+    let labels = struct_labels(fields);
+    let of = |name: &str| labels.0.get(name).cloned();
+    Some(Service {
+        host: of("host")?,
+        name: of("name")?,
+        namespace: of("namespace")?,
+    })
+}
+
+/// A duration in a message where zero or nothing means none.
+fn optional(path: &str, value: Option<gp::Duration>) -> Read<Option<Duration>> {
+    Ok(duration(path, value)?.filter(|value| !value.is_zero()))
+}

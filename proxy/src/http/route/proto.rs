@@ -1,0 +1,358 @@
+//! Route tables from Envoy's `config.route.v3.RouteConfiguration`.
+#![allow(deprecated, reason = "every field is looked at, deprecated ones too")]
+
+mod action;
+mod forward;
+mod headers;
+mod matching;
+mod retry;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use xds_proto::pb::envoy::config::route::v3 as pb;
+use xds_proto::pb::envoy::config::route::v3::virtual_host::TlsRequirementType;
+
+use super::table::HostIndex;
+use super::{HeaderEdits, Mirror, RequireTls, RetryPolicy, Route, RouteTable, VirtualHost};
+use crate::config::invalid::{InvalidField, InvalidRoute};
+use crate::config::wire::{
+    Conversion, Read, at, bad, each, known, nonempty, origin, refuse_if, uint,
+};
+use crate::http::filter::PerFilter;
+use crate::http::filter::proto as filters;
+use crate::matcher::proto as matcher;
+
+/// What a route takes from the levels around it.
+#[derive(Debug, Default)]
+struct Outer {
+    request: HeaderEdits,
+    response: HeaderEdits,
+    most_specific_wins: bool,
+    retry: Option<Arc<RetryPolicy>>,
+    mirrors: Vec<pb::route_action::RequestMirrorPolicy>,
+    per_filter: PerFilter,
+    buffer_limit: Option<u32>,
+    max_body: usize,
+}
+
+impl RouteTable {
+    /// A route table as it came over the wire. `raw` is the encoded message.
+    ///
+    /// # Errors
+    /// When a field is wrong, or asks for something that must not be left out.
+    pub fn from_proto(
+        table: pb::RouteConfiguration,
+        raw: Bytes,
+        mut cx: Conversion<'_>,
+    ) -> Result<Self, InvalidRoute> {
+        let refused = InvalidRoute::of(&table.name);
+        let mut read = Self::read(&mut cx, table, raw).map_err(refused)?;
+        read.not_honoured = cx.notes.into_vec();
+        Ok(read)
+    }
+
+    pub(crate) fn read(
+        cx: &mut Conversion<'_>,
+        table: pb::RouteConfiguration,
+        raw: Bytes,
+    ) -> Read<Self> {
+        let pb::RouteConfiguration {
+            name,
+            virtual_hosts,
+            vhds,
+            internal_only_headers,
+            response_headers_to_add,
+            response_headers_to_remove,
+            request_headers_to_add,
+            request_headers_to_remove,
+            most_specific_header_mutations_wins,
+            validate_clusters: _,
+            max_direct_response_body_size_bytes,
+            cluster_specifier_plugins,
+            request_mirror_policies,
+            ignore_port_in_host_matching,
+            vhost_header,
+            ignore_path_parameters_in_path_matching,
+            typed_per_filter_config,
+            metadata,
+            route_specifiers,
+        } = table;
+        refuse_if(
+            vhds.is_some(),
+            "vhds",
+            "virtual hosts by VHDS are not supported",
+        )?;
+        let mandatory = cluster_specifier_plugins
+            .iter()
+            .any(|plugin| !plugin.is_optional);
+        refuse_if(
+            mandatory,
+            "cluster_specifier_plugins",
+            "plugins are not supported",
+        )?;
+        refuse_if(
+            !vhost_header.is_empty(),
+            "vhost_header",
+            "is not supported; virtual hosts follow the authority",
+        )?;
+        let parameters = ignore_path_parameters_in_path_matching;
+        refuse_if(
+            parameters,
+            "ignore_path_parameters_in_path_matching",
+            "is not supported",
+        )?;
+        refuse_if(
+            !route_specifiers.is_empty(),
+            "route_specifiers",
+            "is not supported",
+        )?;
+        let outer = Outer {
+            request: headers::edits(
+                "request_headers",
+                request_headers_to_add,
+                request_headers_to_remove,
+            )?,
+            response: headers::edits(
+                "response_headers",
+                response_headers_to_add,
+                response_headers_to_remove,
+            )?,
+            most_specific_wins: most_specific_header_mutations_wins,
+            mirrors: request_mirror_policies,
+            per_filter: filters::per_filter(cx, typed_per_filter_config)?,
+            max_body: uint(max_direct_response_body_size_bytes).unwrap_or(4096) as usize,
+            ..Outer::default()
+        };
+        let virtual_hosts = each("virtual_hosts", virtual_hosts, |host| {
+            self::virtual_host(cx, host, &outer)
+        })?;
+        let virtual_hosts: Vec<_> = virtual_hosts.into_iter().map(Arc::new).collect();
+        Ok(Self {
+            index: HostIndex::new(&virtual_hosts).map_err(bad("virtual_hosts"))?,
+            name: name.into(),
+            virtual_hosts,
+            ignore_port: ignore_port_in_host_matching,
+            internal_only_headers: each("internal_only_headers", internal_only_headers, |name| {
+                matcher::key("", &name)
+            })?,
+            origin: origin(metadata.as_ref()),
+            not_honoured: Vec::new(),
+            raw,
+        })
+    }
+}
+
+fn virtual_host(
+    cx: &mut Conversion<'_>,
+    host: pb::VirtualHost,
+    table: &Outer,
+) -> Read<VirtualHost> {
+    let pb::VirtualHost {
+        name,
+        domains,
+        routes,
+        matcher: tree,
+        require_tls,
+        virtual_clusters,
+        rate_limits,
+        request_headers_to_add,
+        request_headers_to_remove,
+        response_headers_to_add,
+        response_headers_to_remove,
+        cors,
+        typed_per_filter_config,
+        include_request_attempt_count,
+        include_attempt_count_in_response,
+        retry_policy,
+        retry_policy_typed_config,
+        hedge_policy,
+        include_is_timeout_retry_header,
+        per_request_buffer_limit_bytes,
+        request_body_buffer_limit,
+        request_mirror_policies,
+        metadata,
+        route_specifiers,
+    } = host;
+    refuse_if(
+        tree.is_some(),
+        "matcher",
+        "matcher trees are not supported; list routes",
+    )?;
+    refuse_if(
+        !route_specifiers.is_empty(),
+        "route_specifiers",
+        "is not supported",
+    )?;
+    refuse_if(
+        !rate_limits.is_empty(),
+        "rate_limits",
+        "rate limits are not supported",
+    )?;
+    refuse_if(
+        retry_policy_typed_config.is_some(),
+        "retry_policy_typed_config",
+        "use retry_policy",
+    )?;
+    refuse_if(domains.is_empty(), "domains", "at least one is required")?;
+    cx.notes.note(
+        "virtual_hosts.virtual_clusters",
+        &virtual_clusters,
+        "the statistics are not kept",
+    );
+    cx.notes.note(
+        "virtual_hosts.hedge_policy",
+        &hedge_policy,
+        "requests are not hedged",
+    );
+    let header = "the header is not written";
+    cx.notes.note(
+        "virtual_hosts.include_is_timeout_retry_header",
+        &include_is_timeout_retry_header,
+        header,
+    );
+    let mut per_filter = filters::per_filter(cx, typed_per_filter_config)?;
+    if let (None, Some(cors)) = (&per_filter.cors, cors) {
+        per_filter.cors = filters::route_cors(cx, cors)
+            .map_err(at("cors"))?
+            .map(Arc::new);
+    }
+    let per_filter = per_filter.or(&table.per_filter);
+    let request = headers::edits(
+        "request_headers",
+        request_headers_to_add,
+        request_headers_to_remove,
+    )?;
+    let response = headers::edits(
+        "response_headers",
+        response_headers_to_add,
+        response_headers_to_remove,
+    )?;
+    let retry = retry_policy
+        .map(|policy| retry::policy(cx, policy))
+        .transpose()
+        .map_err(at("retry_policy"))?;
+    let outer = Outer {
+        request: headers::in_order(request, &table.request, table.most_specific_wins),
+        response: headers::in_order(response, &table.response, table.most_specific_wins),
+        most_specific_wins: table.most_specific_wins,
+        retry: retry.map(Arc::new),
+        mirrors: if request_mirror_policies.is_empty() {
+            table.mirrors.clone()
+        } else {
+            request_mirror_policies
+        },
+        per_filter: per_filter.clone(),
+        buffer_limit: buffer_limit(request_body_buffer_limit, per_request_buffer_limit_bytes),
+        max_body: table.max_body,
+    };
+    let routes = each("routes", routes, |route| self::route(cx, route, &outer))?;
+    Ok(VirtualHost {
+        name: nonempty("name", name)?.into(),
+        domains: each("domains", domains, domain)?,
+        routes: routes.into_iter().map(Arc::new).collect(),
+        require_tls: match known("require_tls", require_tls)? {
+            TlsRequirementType::None => RequireTls::None,
+            TlsRequirementType::ExternalOnly => RequireTls::ExternalOnly,
+            TlsRequirementType::All => RequireTls::All,
+        },
+        attempt_count_in_request: include_request_attempt_count,
+        attempt_count_in_response: include_attempt_count_in_response,
+        per_filter,
+        origin: origin(metadata.as_ref()),
+    })
+}
+
+fn domain(domain: String) -> Read<Arc<str>> {
+    refuse_if(domain.is_empty(), "", "must not be empty")?;
+    let stars = domain.matches('*').count();
+    let edge = domain.starts_with('*') || domain.ends_with('*');
+    refuse_if(
+        stars > 1 || (stars == 1 && !edge),
+        "",
+        "one * may stand at the beginning or at the end",
+    )?;
+    Ok(domain.to_ascii_lowercase().into())
+}
+
+fn buffer_limit(
+    new: Option<xds_proto::pb::google::protobuf::UInt64Value>,
+    old: Option<xds_proto::pb::google::protobuf::UInt32Value>,
+) -> Option<u32> {
+    new.map(|limit| u32::try_from(limit.value).unwrap_or(u32::MAX))
+        .or(uint(old))
+}
+
+fn route(cx: &mut Conversion<'_>, route: pb::Route, outer: &Outer) -> Read<Route> {
+    let pb::Route {
+        name,
+        r#match,
+        metadata,
+        decorator,
+        typed_per_filter_config,
+        request_headers_to_add,
+        request_headers_to_remove,
+        response_headers_to_add,
+        response_headers_to_remove,
+        tracing,
+        per_request_buffer_limit_bytes,
+        stat_prefix,
+        request_body_buffer_limit,
+        route_specifiers,
+        action,
+    } = route;
+    refuse_if(
+        !route_specifiers.is_empty(),
+        "route_specifiers",
+        "is not supported",
+    )?;
+    // The decorator names spans, and Istio sets it on every route; there are no spans to name.
+    let _names_spans = decorator;
+    cx.notes
+        .note("routes.tracing", &tracing, "no spans are reported");
+    let mut per_filter = filters::per_filter(cx, typed_per_filter_config)?;
+    let action = action::read(cx, action, outer, &mut per_filter)?;
+    let request = headers::edits(
+        "request_headers",
+        request_headers_to_add,
+        request_headers_to_remove,
+    )?;
+    let response = headers::edits(
+        "response_headers",
+        response_headers_to_add,
+        response_headers_to_remove,
+    )?;
+    let Some(r#match) = r#match else {
+        return Err(InvalidField::new("match", "is required"));
+    };
+    Ok(Route {
+        name: name.into(),
+        matching: matching::read(cx, r#match).map_err(at("match"))?,
+        action,
+        request_headers: headers::in_order(request, &outer.request, outer.most_specific_wins),
+        response_headers: headers::in_order(response, &outer.response, outer.most_specific_wins),
+        per_filter: per_filter.or(&outer.per_filter),
+        stat_prefix: (!stat_prefix.is_empty()).then(|| stat_prefix.into()),
+        request_buffer_limit: buffer_limit(
+            request_body_buffer_limit,
+            per_request_buffer_limit_bytes,
+        )
+        .or(outer.buffer_limit),
+        origin: origin(metadata.as_ref()),
+    })
+}
+
+fn mirrors(
+    cx: &mut Conversion<'_>,
+    own: Vec<pb::route_action::RequestMirrorPolicy>,
+    outer: &Outer,
+) -> Read<Vec<Mirror>> {
+    let policies = if own.is_empty() {
+        outer.mirrors.clone()
+    } else {
+        own
+    };
+    each("request_mirror_policies", policies, |policy| {
+        forward::mirror(cx, policy)
+    })
+}

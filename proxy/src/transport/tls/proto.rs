@@ -1,0 +1,391 @@
+//! TLS contexts from Envoy's `extensions.transport_sockets.tls.v3` messages.
+#![allow(deprecated, reason = "every field is looked at, deprecated ones too")]
+
+mod validation;
+
+use std::sync::Arc;
+
+use xds_proto::pb::envoy::config::core::v3 as core;
+use xds_proto::pb::envoy::config::core::v3::transport_socket::ConfigType;
+use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3 as pb;
+use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3::common_tls_context::ValidationContextType;
+use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3::tls_parameters::TlsProtocol;
+use xds_proto::pb::google::protobuf::Any;
+
+use super::config::{CipherSuite, ClientTls, Curve, ServerTls, TlsConfig, TlsParams, TlsVersion};
+use super::{ClientContext, ServerContext, Validation};
+use crate::config::invalid::InvalidField;
+use crate::config::wire::{
+    Conversion, Read, at, bad, data, each, flag, known, refuse_if, refuse_set, required, type_name,
+    unpack,
+};
+use crate::secret::{Certificate, Secret, SecretCell};
+use crate::transport::{DownstreamTransport, UpstreamTransport};
+
+const RAW: &str = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
+const CLIENT: &str = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+const SERVER: &str = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
+
+/// The transport of a filter chain; an absent socket is plain.
+pub(crate) fn downstream(
+    cx: &mut Conversion<'_>,
+    socket: Option<core::TransportSocket>,
+) -> Read<DownstreamTransport> {
+    let Some(any) = typed(socket)? else {
+        return Ok(DownstreamTransport::Plain);
+    };
+    match type_name(&any) {
+        RAW => Ok(DownstreamTransport::Plain),
+        SERVER => {
+            let context = server(cx, unpack(&any)?).map_err(at("typed_config"))?;
+            let context = ServerContext::new(context).map_err(bad("typed_config"))?;
+            Ok(DownstreamTransport::Tls(Arc::new(context)))
+        }
+        other => Err(unknown(other)),
+    }
+}
+
+/// The transport of a cluster; an absent socket is plain.
+pub(crate) fn upstream(
+    cx: &mut Conversion<'_>,
+    socket: Option<core::TransportSocket>,
+) -> Read<UpstreamTransport> {
+    let Some(any) = typed(socket)? else {
+        return Ok(UpstreamTransport::Plain);
+    };
+    match type_name(&any) {
+        RAW => Ok(UpstreamTransport::Plain),
+        CLIENT => {
+            let context = client(cx, unpack(&any)?).map_err(at("typed_config"))?;
+            let context = ClientContext::new(context).map_err(bad("typed_config"))?;
+            Ok(UpstreamTransport::Tls(Arc::new(context)))
+        }
+        other => Err(unknown(other)),
+    }
+}
+
+fn unknown(name: &str) -> InvalidField {
+    InvalidField::new(
+        "typed_config",
+        format_args!("transport {name} is not supported; use raw_buffer or tls"),
+    )
+}
+
+fn typed(socket: Option<core::TransportSocket>) -> Read<Option<Any>> {
+    let Some(core::TransportSocket { name, config_type }) = socket else {
+        return Ok(None);
+    };
+    match config_type {
+        Some(ConfigType::TypedConfig(any)) => Ok(Some(any)),
+        None if name == "envoy.transport_sockets.raw_buffer" => Ok(None),
+        None => Err(InvalidField::new("typed_config", "is required")),
+    }
+}
+
+fn server(cx: &mut Conversion<'_>, context: pb::DownstreamTlsContext) -> Read<ServerTls> {
+    let pb::DownstreamTlsContext {
+        common_tls_context,
+        require_client_certificate,
+        require_sni,
+        disable_stateful_session_resumption: _,
+        session_timeout: _,
+        ocsp_staple_policy,
+        full_scan_certs_on_sni_mismatch: _,
+        prefer_client_ciphers,
+        session_ticket_keys_type: _,
+    } = context;
+    refuse_if(
+        flag(require_sni) == Some(true),
+        "require_sni",
+        "is not supported; match server_names instead",
+    )?;
+    refuse_if(
+        ocsp_staple_policy != 0,
+        "ocsp_staple_policy",
+        "OCSP stapling is not supported",
+    )?;
+    cx.notes.note(
+        "prefer_client_ciphers",
+        &prefer_client_ciphers,
+        "the server's order counts",
+    );
+    let common = common(cx, required("common_tls_context", common_tls_context)?)
+        .map_err(at("common_tls_context"))?;
+    Ok(ServerTls {
+        common,
+        require_client_certificate: flag(require_client_certificate).unwrap_or(false),
+    })
+}
+
+fn client(cx: &mut Conversion<'_>, context: pb::UpstreamTlsContext) -> Read<ClientTls> {
+    let pb::UpstreamTlsContext {
+        common_tls_context,
+        sni,
+        auto_host_sni,
+        auto_sni_san_validation,
+        allow_renegotiation,
+        max_session_keys: _,
+        enforce_rsa_key_usage: _,
+    } = context;
+    refuse_if(
+        auto_host_sni,
+        "auto_host_sni",
+        "is not supported; name the server in sni",
+    )?;
+    refuse_if(
+        allow_renegotiation,
+        "allow_renegotiation",
+        "renegotiation is not supported",
+    )?;
+    let common =
+        common(cx, common_tls_context.unwrap_or_default()).map_err(at("common_tls_context"))?;
+    let sni = (!sni.is_empty()).then(|| Arc::from(sni));
+    Ok(ClientTls {
+        common,
+        sni,
+        verify_server_name: auto_sni_san_validation,
+    })
+}
+
+fn common(cx: &mut Conversion<'_>, context: pb::CommonTlsContext) -> Read<TlsConfig> {
+    let pb::CommonTlsContext {
+        tls_params,
+        tls_certificates,
+        tls_certificate_sds_secret_configs,
+        tls_certificate_provider_instance,
+        custom_tls_certificate_selector,
+        tls_certificate_certificate_provider,
+        tls_certificate_certificate_provider_instance,
+        alpn_protocols,
+        custom_handshaker,
+        key_log,
+        validation_context_type,
+    } = context;
+    let provider = tls_certificate_provider_instance.is_some()
+        || tls_certificate_certificate_provider.is_some()
+        || tls_certificate_certificate_provider_instance.is_some();
+    refuse_if(
+        provider,
+        "tls_certificate_provider_instance",
+        "certificate providers are not supported; use SDS",
+    )?;
+    refuse_if(
+        custom_tls_certificate_selector.is_some(),
+        "custom_tls_certificate_selector",
+        "is not supported",
+    )?;
+    refuse_if(
+        custom_handshaker.is_some(),
+        "custom_handshaker",
+        "is not supported",
+    )?;
+    refuse_if(
+        key_log.is_some(),
+        "key_log",
+        "keys are never written to files",
+    )?;
+    let mut certificates = each("tls_certificates", tls_certificates, |one| {
+        certificate(cx, one)
+    })?;
+    certificates.extend(each(
+        "tls_certificate_sds_secret_configs",
+        tls_certificate_sds_secret_configs,
+        |one| sds(cx, one),
+    )?);
+    let validation = validation_context_type
+        .map(|context| validation(cx, context))
+        .transpose()?;
+    let alpn = alpn_protocols
+        .into_iter()
+        .map(|protocol| protocol.into_bytes().into())
+        .collect();
+    let params = tls_params
+        .map(params)
+        .transpose()
+        .map_err(at("tls_params"))?
+        .unwrap_or_default();
+    Ok(TlsConfig {
+        certificates,
+        validation,
+        alpn,
+        params,
+    })
+}
+
+fn params(params: pb::TlsParameters) -> Read<TlsParams> {
+    let pb::TlsParameters {
+        tls_minimum_protocol_version,
+        tls_maximum_protocol_version,
+        cipher_suites,
+        ecdh_curves,
+        signature_algorithms,
+        compliance_policies,
+    } = params;
+    refuse_set(
+        "signature_algorithms",
+        &signature_algorithms,
+        "the list cannot be chosen",
+    )?;
+    refuse_set(
+        "compliance_policies",
+        &compliance_policies,
+        "compliance policies are not supported",
+    )?;
+    let defaults = TlsParams::default();
+    let min = version(
+        "tls_minimum_protocol_version",
+        tls_minimum_protocol_version,
+        defaults.min,
+    )?;
+    let max = version(
+        "tls_maximum_protocol_version",
+        tls_maximum_protocol_version,
+        defaults.max,
+    )?;
+    let suites: Vec<_> = cipher_suites
+        .iter()
+        .flat_map(|list| list.trim_matches(['[', ']']).split('|'))
+        .collect();
+    let known_suites: Vec<_> = suites
+        .iter()
+        .filter_map(|name| CipherSuite::from_name(name))
+        .collect();
+    refuse_if(
+        !suites.is_empty() && known_suites.is_empty(),
+        "cipher_suites",
+        "none of them is supported",
+    )?;
+    let curves: Vec<_> = ecdh_curves
+        .iter()
+        .filter_map(|name| Curve::from_name(name))
+        .collect();
+    refuse_if(
+        !ecdh_curves.is_empty() && curves.is_empty(),
+        "ecdh_curves",
+        "none of them is supported",
+    )?;
+    Ok(TlsParams {
+        min,
+        max,
+        cipher_suites: known_suites,
+        curves,
+    })
+}
+
+fn version(path: &str, value: i32, default: TlsVersion) -> Read<TlsVersion> {
+    Ok(match known::<TlsProtocol>(path, value)? {
+        TlsProtocol::TlsAuto => default,
+        TlsProtocol::TlSv10 => TlsVersion::V1_0,
+        TlsProtocol::TlSv11 => TlsVersion::V1_1,
+        TlsProtocol::TlSv12 => TlsVersion::V1_2,
+        TlsProtocol::TlSv13 => TlsVersion::V1_3,
+    })
+}
+
+fn certificate(cx: &mut Conversion<'_>, certificate: pb::TlsCertificate) -> Read<Arc<SecretCell>> {
+    let pb::TlsCertificate {
+        certificate_chain,
+        private_key,
+        pkcs12,
+        watched_directory,
+        private_key_provider,
+        password,
+        ocsp_staple,
+        signed_certificate_timestamp,
+        tls_params,
+    } = certificate;
+    refuse_if(
+        pkcs12.is_some(),
+        "pkcs12",
+        "is not supported; give certificate_chain and private_key in PEM",
+    )?;
+    refuse_if(
+        private_key_provider.is_some(),
+        "private_key_provider",
+        "is not supported",
+    )?;
+    refuse_if(
+        password.is_some(),
+        "password",
+        "encrypted keys are not supported",
+    )?;
+    refuse_if(ocsp_staple.is_some(), "ocsp_staple", "is not supported")?;
+    refuse_if(
+        tls_params.is_some(),
+        "tls_params",
+        "is supported for the whole context only",
+    )?;
+    cx.notes.note(
+        "signed_certificate_timestamp",
+        &signed_certificate_timestamp,
+        "timestamps are not sent",
+    );
+    cx.notes.note(
+        "watched_directory",
+        &watched_directory,
+        "files are read when the resource comes; SDS follows changes",
+    );
+    let chain = data(
+        "certificate_chain",
+        required("certificate_chain", certificate_chain)?,
+    )?;
+    let key = data("private_key", required("private_key", private_key)?)?;
+    let certificate = Certificate::from_pem(&chain, &key).map_err(bad("certificate_chain"))?;
+    Ok(Arc::new(SecretCell::fixed(
+        "inline",
+        Secret::Certificate(Arc::new(certificate)),
+    )))
+}
+
+/// The cell of a secret by name; who fills it is the business of the SDS client and of the identity.
+fn sds(cx: &Conversion<'_>, config: pb::SdsSecretConfig) -> Read<Arc<SecretCell>> {
+    let pb::SdsSecretConfig {
+        name,
+        sds_config: _,
+    } = config;
+    refuse_if(name.is_empty(), "name", "must not be empty")?;
+    Ok(cx.secrets.cell(&name))
+}
+
+fn validation(cx: &mut Conversion<'_>, context: ValidationContextType) -> Read<Validation> {
+    let provider = || {
+        InvalidField::new(
+            "validation_context_type",
+            "certificate providers are not supported; use SDS",
+        )
+    };
+    match context {
+        ValidationContextType::ValidationContext(context) => {
+            let fixed = validation::context(cx, context).map_err(at("validation_context"))?;
+            Ok(Validation {
+                fixed,
+                secret: None,
+            })
+        }
+        ValidationContextType::ValidationContextSdsSecretConfig(config) => {
+            let cell = sds(cx, config).map_err(at("validation_context_sds_secret_config"))?;
+            Ok(Validation::by_secret(cell, Vec::new()))
+        }
+        ValidationContextType::CombinedValidationContext(combined) => {
+            let pb::common_tls_context::CombinedCertificateValidationContext {
+                default_validation_context,
+                validation_context_sds_secret_config,
+                validation_context_certificate_provider,
+                validation_context_certificate_provider_instance,
+            } = combined;
+            if validation_context_certificate_provider.is_some()
+                || validation_context_certificate_provider_instance.is_some()
+            {
+                return Err(provider());
+            }
+            let fixed = validation::context(cx, default_validation_context.unwrap_or_default())
+                .map_err(at("combined_validation_context.default_validation_context"))?;
+            let secret = validation_context_sds_secret_config
+                .map(|config| sds(cx, config))
+                .transpose()?;
+            Ok(Validation { fixed, secret })
+        }
+        ValidationContextType::ValidationContextCertificateProvider(_)
+        | ValidationContextType::ValidationContextCertificateProviderInstance(_) => Err(provider()),
+    }
+}
