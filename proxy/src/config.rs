@@ -2,7 +2,11 @@
 //! It owns the parsing of these three and refuses to know how any of it is run.
 
 pub mod access_log;
+pub mod ads;
+pub mod bootstrap;
+pub mod flags;
 pub mod invalid;
 pub mod not_honoured;
 pub mod origin;
+pub mod sidecar;
 pub mod wire;

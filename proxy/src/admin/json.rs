@@ -1,0 +1,42 @@
+//! Canonical proto JSON of admin messages, with the descriptor set that is linked in. The pool is built for one answer
+//! and dropped with it: it is several times larger than an idle proxy.
+
+use std::time::SystemTime;
+
+use prost::{Message, Name};
+use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
+use xds_proto::pb::google::protobuf::Timestamp;
+
+/// A moment as messages carry it.
+pub(super) fn timestamp(at: SystemTime) -> Timestamp {
+    let since = at
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+    Timestamp {
+        seconds,
+        nanos: i32::try_from(since.subsec_nanos()).unwrap_or(0),
+    }
+}
+
+/// Prints one message as Envoy does: field names of the proto file, defaults left out.
+pub(super) fn print<M: Message + Name>(message: &M) -> Result<String, String> {
+    let pool = DescriptorPool::decode(xds_proto::FILE_DESCRIPTOR_SET)
+        .expect("the linked descriptor set is well-formed");
+    let descriptor = pool
+        .get_message_by_name(&M::full_name())
+        .ok_or_else(|| format!("message {} is not in the descriptor set", M::full_name()))?;
+    let message = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())
+        .map_err(|error| error.to_string())?;
+    let mut out = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(
+        &mut out,
+        serde_json::ser::PrettyFormatter::with_indent(b" "),
+    );
+    let options = SerializeOptions::new().use_proto_field_name(true);
+    message
+        .serialize_with_options(&mut serializer, &options)
+        .map_err(|error| error.to_string())?;
+    out.push(b'\n');
+    String::from_utf8(out).map_err(|error| error.to_string())
+}

@@ -1,0 +1,408 @@
+//! What Istio's injected sidecar is told by its pod: environment variables, the mounted token, root certificate and
+//! pod-info files. It becomes the same [`Bootstrap`] that a file would give, with a cluster `xds-grpc` for the control
+//! plane.
+//!
+//! Source: Istio, `pilot-agent` reference (environment variables) and the sidecar injection template.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use xds_proto::mesh::ProxyConfig;
+use xds_proto::pb::envoy::config::core::v3::Node;
+use xds_proto::spiffe::SpiffeId;
+use xds_proto::well_known::{self, path, port};
+use xds_proto::{name, protobuf_struct};
+
+use super::ads::AdsConfig;
+use super::bootstrap::Bootstrap;
+use super::not_honoured::NotHonoured;
+use crate::xds::Dialect;
+
+mod cluster;
+mod pod_info;
+
+/// The name that a control plane's certificate carries where its address is only an IP.
+const ISTIOD_HOST: &str = "istiod.istio-system.svc";
+/// Validity of certificates where nobody says otherwise (Istio's `SECRET_TTL`).
+const DEFAULT_CERT_TTL: Duration = Duration::from_secs(24 * 3600);
+/// The version of Istio's sidecar whose configuration this proxy understands, as control planes compare it.
+const ISTIO_VERSION: &str = "1.30.0";
+
+/// The environment of a process, read once.
+pub type Environment = BTreeMap<String, String>;
+
+/// A sidecar as its pod describes it.
+#[derive(Debug, Clone)]
+pub struct Sidecar {
+    /// What to start from.
+    pub bootstrap: Bootstrap,
+    /// Where its certificate comes from.
+    pub ca: CaConfig,
+    /// Who it is.
+    pub identity: SpiffeId,
+    /// The mesh's settings for this proxy.
+    pub proxy_config: ProxyConfig,
+    /// Ports and files of the in-pod helper interface.
+    pub status: StatusConfig,
+    /// How it leaves.
+    pub drain: DrainConfig,
+}
+
+/// How the certificate authority is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaConfig {
+    /// `host:port` of the authority.
+    pub address: String,
+    /// The name that its certificate must carry.
+    pub server_name: String,
+    /// The roots that its certificate must chain to.
+    pub root: PathBuf,
+    /// The projected token, read anew for each request.
+    pub token: PathBuf,
+    /// Validity to ask for.
+    pub ttl: Duration,
+    /// The cluster id that is sent along (`ISTIO_META_CLUSTER_ID`).
+    pub cluster_id: String,
+    /// Where files and sockets of the workload are looked for; `/` in a pod.
+    pub root_dir: PathBuf,
+}
+
+/// The in-pod helper interface (ports 15020, 15021 and 15090).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusConfig {
+    /// `/app-health/…`, merged metrics, `/quitquitquit`; `None` switches it off.
+    pub status_port: Option<u16>,
+    /// `/healthz/ready` for the kubelet.
+    pub health_port: u16,
+    /// `/stats/prometheus` of the proxy alone.
+    pub prometheus_port: u16,
+    /// The application's probes (`ISTIO_KUBE_APP_PROBERS`, JSON), empty without any.
+    pub app_probers: String,
+    /// The application's own scrape target (`ISTIO_PROMETHEUS_ANNOTATIONS`, JSON), empty without any.
+    pub prometheus_annotations: String,
+    /// The pod's address, where the application is probed.
+    pub pod_ip: Option<std::net::IpAddr>,
+}
+
+/// How the proxy leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrainConfig {
+    /// How long connections may go on after SIGTERM.
+    pub termination_drain: Duration,
+    /// Leave as soon as no connection is open, after [`Self::minimum_drain`].
+    pub exit_on_zero_connections: bool,
+    /// The least time to wait with [`Self::exit_on_zero_connections`].
+    pub minimum_drain: Duration,
+}
+
+/// Why the environment does not describe a sidecar.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidSidecar {
+    /// A variable that must be there is not.
+    #[error(
+        "environment variable {0} is not set; an injected pod has it, elsewhere set it or start from a bootstrap file with -c FILE"
+    )]
+    Missing(&'static str),
+    /// A variable has a value that cannot be used.
+    #[error("environment variable {name}: {reason}")]
+    Invalid {
+        /// The variable.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// What the command line adds to the environment.
+#[derive(Debug, Clone, Default)]
+pub struct SidecarFlags {
+    /// `--domain`: the DNS domain of the pod's namespace.
+    pub domain: Option<String>,
+    /// `--root-dir`: where the pod's files are looked for instead of `/`.
+    pub root_dir: Option<PathBuf>,
+}
+
+impl Sidecar {
+    /// Reads the environment of an injected sidecar.
+    ///
+    /// # Errors
+    /// When a variable is missing or cannot be used; see [`InvalidSidecar`].
+    pub fn read(env: &Environment, flags: &SidecarFlags) -> Result<Self, InvalidSidecar> {
+        let pod = Pod::read(env)?;
+        let root_dir = flags.root_dir.clone().unwrap_or_else(|| PathBuf::from("/"));
+        let proxy_config = proxy_config(env)?;
+        let trust_domain = var(env, "TRUST_DOMAIN").unwrap_or(well_known::DEFAULT_TRUST_DOMAIN);
+        let identity = SpiffeId::new(trust_domain, pod.namespace, pod.service_account)
+            .map_err(|error| invalid("TRUST_DOMAIN", error.to_string()))?;
+        let ca = ca_config(env, &proxy_config, &root_dir);
+        let node = node(env, flags, &pod, &root_dir)?;
+        Ok(Self {
+            bootstrap: bootstrap(env, node, &proxy_config, &ca)?,
+            status: status_config(env, &proxy_config, &pod),
+            drain: drain_config(env, &proxy_config)?,
+            ca,
+            identity,
+            proxy_config,
+        })
+    }
+}
+
+struct Pod<'a> {
+    name: &'a str,
+    namespace: &'a str,
+    ip: &'a str,
+    service_account: &'a str,
+}
+
+impl<'a> Pod<'a> {
+    fn read(env: &'a Environment) -> Result<Self, InvalidSidecar> {
+        let need = |name: &'static str| var(env, name).ok_or(InvalidSidecar::Missing(name));
+        let ip = need("INSTANCE_IP")?;
+        let _: std::net::IpAddr = ip
+            .parse()
+            .map_err(|_| invalid("INSTANCE_IP", format!("{ip:?} is not an IP address")))?;
+        Ok(Self {
+            name: need("POD_NAME")?,
+            namespace: need("POD_NAMESPACE")?,
+            ip,
+            service_account: var(env, "SERVICE_ACCOUNT").unwrap_or("default"),
+        })
+    }
+}
+
+fn var<'a>(env: &'a Environment, name: &str) -> Option<&'a str> {
+    env.get(name)
+        .map(String::as_str)
+        .filter(|value| !value.is_empty())
+}
+
+fn invalid(name: &str, reason: impl Into<String>) -> InvalidSidecar {
+    InvalidSidecar::Invalid {
+        name: name.to_owned(),
+        reason: reason.into(),
+    }
+}
+
+fn proxy_config(env: &Environment) -> Result<ProxyConfig, InvalidSidecar> {
+    match var(env, "PROXY_CONFIG") {
+        None => Ok(ProxyConfig::default()),
+        Some(text) => {
+            serde_saphyr::from_str(text).map_err(|error| invalid("PROXY_CONFIG", error.to_string()))
+        }
+    }
+}
+
+fn ca_config(env: &Environment, proxy_config: &ProxyConfig, root_dir: &Path) -> CaConfig {
+    let discovery = proxy_config.discovery_address();
+    let address = var(env, "CA_ADDR").unwrap_or(discovery).to_owned();
+    let server_name = var(env, "ISTIOD_SAN").map_or_else(|| server_name(&address), str::to_owned);
+    CaConfig {
+        server_name,
+        root: var(env, "CA_ROOT_CA")
+            .map_or_else(|| below(root_dir, path::ROOT_CERT), PathBuf::from),
+        token: below(root_dir, path::TOKEN),
+        ttl: var(env, "SECRET_TTL")
+            .and_then(|text| parse_duration(text).ok())
+            .unwrap_or(DEFAULT_CERT_TTL),
+        cluster_id: var(env, "ISTIO_META_CLUSTER_ID")
+            .unwrap_or("Kubernetes")
+            .to_owned(),
+        root_dir: root_dir.to_owned(),
+        address,
+    }
+}
+
+/// A path of the pod, below the directory that stands for `/`.
+pub(crate) fn below(root_dir: &Path, path: &str) -> PathBuf {
+    root_dir.join(path.trim_start_matches('/'))
+}
+
+/// The name that the certificate of a control plane must carry: the host, or istiod's where only an IP is known.
+fn server_name(address: &str) -> String {
+    let host = address
+        .rsplit_once(':')
+        .map_or(address, |(host, _)| host)
+        .trim_matches(['[', ']']);
+    if host.parse::<std::net::IpAddr>().is_ok() {
+        ISTIOD_HOST.to_owned()
+    } else {
+        host.to_owned()
+    }
+}
+
+fn bootstrap(
+    env: &Environment,
+    node: Node,
+    proxy_config: &ProxyConfig,
+    ca: &CaConfig,
+) -> Result<Bootstrap, InvalidSidecar> {
+    let discovery = proxy_config.discovery_address();
+    let root = var(env, "XDS_ROOT_CA").map_or_else(|| ca.root.clone(), PathBuf::from);
+    let server_name = var(env, "ISTIOD_SAN").map_or_else(|| server_name(discovery), str::to_owned);
+    let server = cluster::Server {
+        address: discovery,
+        tls: (!is_plaintext(proxy_config)).then_some(cluster::ServerTls {
+            server_name: &server_name,
+            root: &root,
+        }),
+    };
+    let cluster =
+        cluster::xds_cluster(&server).map_err(|reason| invalid("PROXY_CONFIG", reason))?;
+    let message = xds_proto::pb::envoy::config::bootstrap::v3::Bootstrap {
+        node: Some(node.clone()),
+        ..Default::default()
+    };
+    Ok(Bootstrap {
+        node,
+        listeners: Vec::new(),
+        clusters: vec![cluster],
+        secrets: Vec::new(),
+        ads: Some(AdsConfig {
+            dialect: Dialect::Delta,
+            cluster: name::XDS_GRPC_CLUSTER.to_owned(),
+            authority: String::new(),
+            metadata: Vec::new(),
+            token: Some(ca.token.clone()),
+        }),
+        lds: true,
+        cds: true,
+        admin: Some(([127, 0, 0, 1], proxy_config.proxy_admin_port()).into()),
+        not_honoured: not_honoured(proxy_config),
+        message,
+    })
+}
+
+fn not_honoured(proxy_config: &ProxyConfig) -> Vec<NotHonoured> {
+    let field = |path: String| NotHonoured {
+        resource: "PROXY_CONFIG".to_owned(),
+        path,
+        instead: "it has no effect",
+    };
+    proxy_config.not_honoured().into_iter().map(field).collect()
+}
+
+fn node(
+    env: &Environment,
+    flags: &SidecarFlags,
+    pod: &Pod<'_>,
+    root_dir: &Path,
+) -> Result<Node, InvalidSidecar> {
+    let domain = match &flags.domain {
+        Some(domain) => domain.replace("$(POD_NAMESPACE)", pod.namespace),
+        None => format!(
+            "{}.svc.{}",
+            pod.namespace,
+            well_known::DEFAULT_CLUSTER_DOMAIN
+        ),
+    };
+    let mut metadata = declared_metadata(env)?;
+    let mut put = |key: &str, value: Value| {
+        metadata.entry(key).or_insert(value);
+    };
+    put("NAME", pod.name.into());
+    put("NAMESPACE", pod.namespace.into());
+    put("SERVICE_ACCOUNT", pod.service_account.into());
+    put("INSTANCE_IPS", pod.ip.into());
+    put("CLUSTER_ID", "Kubernetes".into());
+    put("ISTIO_VERSION", ISTIO_VERSION.into());
+    put("TULLE_VERSION", env!("CARGO_PKG_VERSION").into());
+    put(
+        "LABELS",
+        pod_info::read(&below(root_dir, path::POD_LABELS)).into(),
+    );
+    put(
+        "ANNOTATIONS",
+        pod_info::read(&below(root_dir, path::POD_ANNOTATIONS)).into(),
+    );
+    if let Some(text) = var(env, "PROXY_CONFIG") {
+        put(
+            "PROXY_CONFIG",
+            serde_saphyr::from_str(text)
+                .map_err(|error| invalid("PROXY_CONFIG", error.to_string()))?,
+        );
+    }
+    let app = metadata
+        .get("LABELS")
+        .and_then(|labels| labels.get("app"))
+        .and_then(Value::as_str);
+    Ok(Node {
+        id: format!("sidecar~{}~{}.{}~{domain}", pod.ip, pod.name, pod.namespace),
+        cluster: format!("{}.{}", app.unwrap_or(pod.name), pod.namespace),
+        metadata: Some(protobuf_struct::from_map(&metadata)),
+        user_agent_name: "tulle".to_owned(),
+        ..Default::default()
+    })
+}
+
+/// `ISTIO_META_X=text` and `ISTIO_METAJSON_X={…}` become the entry `X`.
+fn declared_metadata(env: &Environment) -> Result<Map<String, Value>, InvalidSidecar> {
+    let mut metadata = Map::new();
+    for (name, value) in env {
+        if let Some(key) = name.strip_prefix("ISTIO_META_") {
+            metadata.insert(key.to_owned(), value.as_str().into());
+        } else if let Some(key) = name.strip_prefix("ISTIO_METAJSON_") {
+            let value: Map<String, Value> = serde_json::from_str(value)
+                .map_err(|error| invalid(name, format!("not a JSON object: {error}")))?;
+            match key {
+                "LABELS" | "ANNOTATIONS" => drop(metadata.insert(key.to_owned(), value.into())),
+                _ => metadata.extend(value),
+            }
+        }
+    }
+    Ok(metadata)
+}
+
+fn status_config(env: &Environment, proxy_config: &ProxyConfig, pod: &Pod<'_>) -> StatusConfig {
+    StatusConfig {
+        status_port: proxy_config.status_port(),
+        health_port: port_variable(env, "ISTIO_META_ENVOY_STATUS_PORT").unwrap_or(port::HEALTH),
+        prometheus_port: port_variable(env, "ISTIO_META_ENVOY_PROMETHEUS_PORT")
+            .unwrap_or(port::PROMETHEUS),
+        app_probers: var(env, "ISTIO_KUBE_APP_PROBERS")
+            .unwrap_or_default()
+            .to_owned(),
+        prometheus_annotations: var(env, "ISTIO_PROMETHEUS_ANNOTATIONS")
+            .unwrap_or_default()
+            .to_owned(),
+        pod_ip: pod.ip.parse().ok(),
+    }
+}
+
+fn parse_duration(text: &str) -> Result<Duration, xds_proto::mesh::InvalidDuration> {
+    text.parse::<xds_proto::mesh::Duration>()
+        .map(Duration::from)
+}
+
+fn is_plaintext(proxy_config: &ProxyConfig) -> bool {
+    // Istio's own sign for it is the port: 15010 is the one that speaks plaintext
+    proxy_config
+        .discovery_address()
+        .ends_with(&format!(":{}", port::XDS_PLAINTEXT))
+}
+
+fn port_variable(env: &Environment, name: &str) -> Option<u16> {
+    var(env, name).and_then(|value| value.parse().ok())
+}
+
+fn drain_config(
+    env: &Environment,
+    proxy_config: &ProxyConfig,
+) -> Result<DrainConfig, InvalidSidecar> {
+    let duration = |name: &str| match var(env, name) {
+        None => Ok(None),
+        Some(text) => parse_duration(text)
+            .map(Some)
+            .map_err(|error| invalid(name, error.to_string())),
+    };
+    Ok(DrainConfig {
+        termination_drain: duration("TERMINATION_DRAIN_DURATION_SECONDS")?
+            .unwrap_or_else(|| proxy_config.termination_drain_duration()),
+        exit_on_zero_connections: var(env, "EXIT_ON_ZERO_ACTIVE_CONNECTIONS") == Some("true"),
+        minimum_drain: duration("MINIMUM_DRAIN_DURATION")?.unwrap_or(Duration::from_secs(5)),
+    })
+}
+
+#[cfg(test)]
+mod tests;
