@@ -3,6 +3,8 @@
 //! A registry is a task that lists and then watches one source and sends [`Event`]s of typed objects. It knows its
 //! source and nothing of other registries; merging is the store's job.
 
+pub mod file;
+
 use crate::model::{ConfigObject, Name, Object};
 
 /// News from one source.

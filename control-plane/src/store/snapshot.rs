@@ -19,6 +19,7 @@ use crate::model::{Kind, Labels, Name, Object};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+use xds_proto::mesh::MeshConfig;
 
 /// What the mesh's settings say about looking things up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,18 @@ impl Default for Mesh {
             service_export_to: Vec::new(),
             virtual_service_export_to: Vec::new(),
             destination_rule_export_to: Vec::new(),
+        }
+    }
+}
+
+impl From<&MeshConfig> for Mesh {
+    fn from(mesh: &MeshConfig) -> Self {
+        let list = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
+        Self {
+            root_namespace: mesh.root_namespace().into(),
+            service_export_to: list(&mesh.default_service_export_to),
+            virtual_service_export_to: list(&mesh.default_virtual_service_export_to),
+            destination_rule_export_to: list(&mesh.default_destination_rule_export_to),
         }
     }
 }
