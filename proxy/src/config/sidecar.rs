@@ -25,6 +25,8 @@ mod pod_info;
 
 /// The name that a control plane's certificate carries where its address is only an IP.
 const ISTIOD_HOST: &str = "istiod.istio-system.svc";
+/// The cluster behind which the certificate authority is found.
+pub const CA_CLUSTER: &str = "ca-grpc";
 /// Validity of certificates where nobody says otherwise (Istio's `SECRET_TTL`).
 const DEFAULT_CERT_TTL: Duration = Duration::from_secs(24 * 3600);
 /// The version of Istio's sidecar whose configuration this proxy understands, as control planes compare it.
@@ -241,15 +243,21 @@ fn bootstrap(
     let discovery = proxy_config.discovery_address();
     let root = var(env, "XDS_ROOT_CA").map_or_else(|| ca.root.clone(), PathBuf::from);
     let server_name = var(env, "ISTIOD_SAN").map_or_else(|| server_name(discovery), str::to_owned);
-    let server = cluster::Server {
-        address: discovery,
-        tls: (!is_plaintext(proxy_config)).then_some(cluster::ServerTls {
-            server_name: &server_name,
-            root: &root,
-        }),
+    let tls = |address: &str, server_name, root| {
+        (!is_plaintext(address)).then_some(cluster::ServerTls { server_name, root })
     };
-    let cluster =
-        cluster::xds_cluster(&server).map_err(|reason| invalid("PROXY_CONFIG", reason))?;
+    let xds = cluster::Server {
+        address: discovery,
+        tls: tls(discovery, &server_name, &root),
+    };
+    let authority = cluster::Server {
+        address: &ca.address,
+        tls: tls(&ca.address, &ca.server_name, &ca.root),
+    };
+    let xds = cluster::cluster(name::XDS_GRPC_CLUSTER, &xds)
+        .map_err(|reason| invalid("PROXY_CONFIG", reason))?;
+    let authority =
+        cluster::cluster(CA_CLUSTER, &authority).map_err(|reason| invalid("CA_ADDR", reason))?;
     let message = xds_proto::pb::envoy::config::bootstrap::v3::Bootstrap {
         node: Some(node.clone()),
         ..Default::default()
@@ -257,7 +265,7 @@ fn bootstrap(
     Ok(Bootstrap {
         node,
         listeners: Vec::new(),
-        clusters: vec![cluster],
+        clusters: vec![xds, authority],
         secrets: Vec::new(),
         ads: Some(AdsConfig {
             dialect: Dialect::Delta,
@@ -375,11 +383,9 @@ fn parse_duration(text: &str) -> Result<Duration, xds_proto::mesh::InvalidDurati
         .map(Duration::from)
 }
 
-fn is_plaintext(proxy_config: &ProxyConfig) -> bool {
+fn is_plaintext(address: &str) -> bool {
     // Istio's own sign for it is the port: 15010 is the one that speaks plaintext
-    proxy_config
-        .discovery_address()
-        .ends_with(&format!(":{}", port::XDS_PLAINTEXT))
+    address.ends_with(&format!(":{}", port::XDS_PLAINTEXT))
 }
 
 fn port_variable(env: &Environment, name: &str) -> Option<u16> {

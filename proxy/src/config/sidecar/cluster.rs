@@ -1,9 +1,8 @@
-//! The cluster `xds-grpc`: the control plane as an ordinary upstream, so that the stream is opened, verified and shown
-//! like any other.
+//! The clusters `xds-grpc` and `ca-grpc`: control plane and certificate authority as ordinary upstreams, so that their
+//! connections are opened, verified and shown like any other.
 
 use std::path::Path;
 
-use xds_proto::name::XDS_GRPC_CLUSTER;
 use xds_proto::pb::envoy::config::cluster::v3::Cluster;
 use xds_proto::pb::envoy::config::cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType};
 use xds_proto::pb::envoy::config::core::v3 as core;
@@ -28,7 +27,7 @@ pub(super) struct ServerTls<'a> {
 }
 
 /// Builds the cluster; the error says what is wrong with the address.
-pub(super) fn xds_cluster(server: &Server<'_>) -> Result<Cluster, String> {
+pub(super) fn cluster(name: &str, server: &Server<'_>) -> Result<Cluster, String> {
     let (host, port) = split(server.address)?;
     let discovery = if host.parse::<std::net::IpAddr>().is_ok() {
         DiscoveryType::Static
@@ -50,13 +49,13 @@ pub(super) fn xds_cluster(server: &Server<'_>) -> Result<Cluster, String> {
         ..Default::default()
     };
     Ok(Cluster {
-        name: XDS_GRPC_CLUSTER.to_owned(),
+        name: name.to_owned(),
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(discovery.into())),
         connect_timeout: Some(xds_proto::pb::google::protobuf::Duration {
             seconds: 1,
             nanos: 0,
         }),
-        load_assignment: Some(assignment(host, port)),
+        load_assignment: Some(assignment(name, host, port)),
         typed_extension_protocol_options: [(
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions".to_owned(),
             pack_any(&http),
@@ -68,7 +67,7 @@ pub(super) fn xds_cluster(server: &Server<'_>) -> Result<Cluster, String> {
 }
 
 fn split(address: &str) -> Result<(&str, u16), String> {
-    let wrong = || format!("discoveryAddress {address:?} is not host:port");
+    let wrong = || format!("address {address:?} is not host:port");
     let (host, port) = address.rsplit_once(':').ok_or_else(wrong)?;
     Ok((
         host.trim_matches(['[', ']']),
@@ -76,7 +75,7 @@ fn split(address: &str) -> Result<(&str, u16), String> {
     ))
 }
 
-fn assignment(host: &str, port: u16) -> endpoint::ClusterLoadAssignment {
+fn assignment(name: &str, host: &str, port: u16) -> endpoint::ClusterLoadAssignment {
     let address = core::Address {
         address: Some(core::address::Address::SocketAddress(core::SocketAddress {
             address: host.to_owned(),
@@ -89,7 +88,7 @@ fn assignment(host: &str, port: u16) -> endpoint::ClusterLoadAssignment {
         ..Default::default()
     });
     endpoint::ClusterLoadAssignment {
-        cluster_name: XDS_GRPC_CLUSTER.to_owned(),
+        cluster_name: name.to_owned(),
         endpoints: vec![endpoint::LocalityLbEndpoints {
             lb_endpoints: vec![endpoint::LbEndpoint {
                 host_identifier: Some(identifier),
