@@ -69,3 +69,6 @@ pub fn one(scope: &Scope, kind: ResourceKind, name: &str) -> Option<Resource> {
         | ResourceKind::NameTable => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use xds_proto::pb::envoy::config::core::v3::{
 };
 use xds_proto::pb::envoy::extensions::access_loggers::file::v3::{FileAccessLog, file_access_log};
 use xds_proto::pb::google::protobuf::Struct;
+use xds_proto::protobuf_struct;
 use xds_proto::well_known::filter;
 
 /// The format that dashboards and scripts for Istio read.
@@ -66,11 +67,9 @@ pub(crate) fn logs(scope: &Scope) -> Vec<AccessLog> {
 fn lower(settings: &Settings) -> AccessLog {
     let format = match &settings.format {
         AccessLogFormat::Text(format) => text(format.as_deref().unwrap_or(DEFAULT_TEXT)),
-        AccessLogFormat::Json(Some(fields)) => json(
-            fields
-                .iter()
-                .map(|(name, format)| (name.as_str(), format.as_str())),
-        ),
+        AccessLogFormat::Json(Some(fields)) => {
+            Format::JsonFormat(protobuf_struct::from_json(fields).unwrap_or_default())
+        }
         AccessLogFormat::Json(None) => json(
             DEFAULT_JSON
                 .into_iter()
@@ -106,7 +105,7 @@ fn text(format: &str) -> Format {
     })
 }
 
-fn json<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Format {
+fn json(fields: impl Iterator<Item = (&'static str, &'static str)>) -> Format {
     Format::JsonFormat(Struct {
         fields: fields
             .map(|(name, format)| (name.to_owned(), wire::text(format)))
