@@ -1,0 +1,7 @@
+//! The control plane as a whole: the real app in process, real gRPC over loopback.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod certificates;
+mod plane;
+mod pushes;
