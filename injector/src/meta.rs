@@ -144,13 +144,13 @@ fn strings(
     field: &str,
     value: &Value,
 ) -> Result<BTreeMap<String, String>, InjectError> {
-    match value {
-        Value::Null => Ok(BTreeMap::new()),
-        other => BTreeMap::deserialize(other).map_err(|problem| InjectError::NotAPod {
-            object: object.to_owned(),
-            problem: format!(
-                "{field} must map strings to strings ({problem}); quote numbers and booleans"
-            ),
-        }),
+    if value.is_null() {
+        return Ok(BTreeMap::new());
     }
+    BTreeMap::deserialize(value).map_err(|problem| InjectError::NotAPod {
+        object: object.to_owned(),
+        problem: format!(
+            "{field} must map strings to strings ({problem}); quote numbers and booleans"
+        ),
+    })
 }
