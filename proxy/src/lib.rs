@@ -5,6 +5,7 @@ mod app;
 pub mod capture;
 pub mod cluster;
 pub mod config;
+pub mod decision;
 pub mod drain;
 mod grpc;
 pub mod http;

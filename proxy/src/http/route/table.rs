@@ -192,3 +192,6 @@ pub fn without_port(authority: &str) -> &str {
         Some(_) | None => authority,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! The HTTP part of the way: virtual host, route, and what the route does.
+
+use crate::config::origin::Origin;
+use crate::http::config::HttpConfig;
+use crate::http::filter::Filter;
+use crate::http::route::{Action, Forward, NoRoute, PathMatch, RequestFacts, Route};
+use crate::listener::filter_chain::Verdict;
+
+use super::upstream::Wanted;
+use super::{HypotheticalRequest, Outcome, Stage, Way};
+
+type Facts<'a> = RequestFacts<'a, ::http::HeaderMap>;
+
+impl Way<'_> {
+    pub(super) fn http(&mut self, config: &HttpConfig) -> Outcome {
+        let Some(request) = self.asked.request.clone() else {
+            return Outcome::Closed {
+                reason: "the chain speaks HTTP, and no request was given".into(),
+            };
+        };
+        let Some(table) = config.routes.current() else {
+            let reason = format!("route table {:?} has not come yet", config.routes.name());
+            return Outcome::Answered {
+                status: 404,
+                reason,
+            };
+        };
+        let headers = headers(&request);
+        let facts = Facts {
+            method: &request.method,
+            path: &request.path,
+            authority: &request.authority,
+            scheme: if self.asked.server_name.is_some() {
+                "https"
+            } else {
+                "http"
+            },
+            headers: &headers,
+            secure: self.asked.server_name.is_some(),
+            internal: false,
+            client_certificate: None,
+            random: self.rng.u64(..),
+        };
+        let decision = match table.find(&facts) {
+            Ok(decision) => decision,
+            Err(none) => return self.no_route(none),
+        };
+        let host = decision.virtual_host;
+        let because = format!(
+            "authority {:?} matches one of {}",
+            request.authority,
+            host.domains.join(", ")
+        );
+        self.step(Stage::VirtualHost, &*host.name, because, &host.origin);
+        let route = decision.route;
+        self.step(Stage::Route, name_of(route), describe(route), &route.origin);
+        if let Some(denied) = self.denied(config, route) {
+            return denied;
+        }
+        self.act(route, &facts)
+    }
+
+    fn no_route(&mut self, none: NoRoute<'_>) -> Outcome {
+        let (status, host) = match none {
+            NoRoute::NoVirtualHost => (404, None),
+            NoRoute::NoRoute(host) => (404, Some(host)),
+            NoRoute::TlsRequired(host) => (301, Some(host)),
+        };
+        if let Some(host) = host {
+            self.step(
+                Stage::VirtualHost,
+                &*host.name,
+                "it has the authority",
+                &host.origin,
+            );
+        }
+        Outcome::Answered {
+            status,
+            reason: none.to_string(),
+        }
+    }
+
+    fn denied(&mut self, config: &HttpConfig, route: &Route) -> Option<Outcome> {
+        for filter in &config.filters.chain {
+            let Filter::Rbac(guard) = filter else {
+                continue;
+            };
+            let guard = route.per_filter.rbac.as_ref().unwrap_or(guard);
+            if guard.verdict == Verdict::Deny {
+                let policy = guard
+                    .policy
+                    .as_deref()
+                    .unwrap_or("no policy allows it")
+                    .to_owned();
+                self.step(Stage::Authorization, "denied", policy, &Origin::default());
+                return Some(Outcome::Answered {
+                    status: 403,
+                    reason: "denied by authorization".into(),
+                });
+            }
+        }
+        None
+    }
+
+    fn act(&mut self, route: &Route, facts: &Facts<'_>) -> Outcome {
+        match &route.action {
+            Action::Redirect(redirect) => Outcome::Answered {
+                status: redirect.status,
+                reason: "the route redirects".into(),
+            },
+            Action::Direct(direct) => Outcome::Answered {
+                status: direct.status,
+                reason: "the route answers by itself".into(),
+            },
+            Action::Forward(forward) => self.forward(forward, facts),
+        }
+    }
+
+    fn forward(&mut self, forward: &Forward, facts: &Facts<'_>) -> Outcome {
+        let random = self.rng.u64(..);
+        let picked = match forward.pick_cluster(facts, random) {
+            Ok(picked) => picked,
+            Err(none) => {
+                return Outcome::Answered {
+                    status: forward.cluster_not_found,
+                    reason: none.to_string(),
+                };
+            }
+        };
+        let because = match picked.weighted {
+            Some(weighted) => format!("drawn with weight {}", weighted.weight),
+            None => "the route names it".to_owned(),
+        };
+        let subset = picked.weighted.map_or_else(
+            || forward.subset.clone(),
+            |one| forward.subset.with(&one.subset),
+        );
+        self.cluster(Wanted {
+            name: &picked.name,
+            subset: &subset,
+            because,
+            hash: None,
+        })
+    }
+}
+
+fn headers(request: &HypotheticalRequest) -> ::http::HeaderMap {
+    let parsed = request.headers.iter().filter_map(|(name, value)| {
+        let name = ::http::HeaderName::from_bytes(name.as_bytes()).ok()?;
+        Some((name, ::http::HeaderValue::from_str(value).ok()?))
+    });
+    let mut map = ::http::HeaderMap::new();
+    for (name, value) in parsed {
+        map.append(name, value);
+    }
+    map
+}
+
+fn name_of(route: &Route) -> String {
+    if route.name.is_empty() {
+        "(unnamed)".to_owned()
+    } else {
+        route.name.to_string()
+    }
+}
+
+/// What the route asks for, all of which the request meets.
+fn describe(route: &Route) -> String {
+    let wanted = &route.matching;
+    let path = match &wanted.path {
+        PathMatch::Prefix(text) => format!("path begins with {:?}", text.as_str()),
+        PathMatch::Exact(text) => format!("path is {:?}", text.as_str()),
+        PathMatch::Regex(regex) => format!("path matches {:?}", regex.as_str()),
+        PathMatch::SegmentPrefix(text) => format!("path is {0:?} or below {0:?}", text.as_str()),
+    };
+    let more = wanted.headers.len() + wanted.query.len();
+    if more == 0 {
+        path
+    } else {
+        format!("{path}, and {more} conditions on headers and query hold")
+    }
+}
