@@ -1,1 +1,6 @@
-//! Whole-mesh tests and house-rule tests of Tulle.
+//! What the whole-mesh tests and the house-rule tests of Tulle share.
+
+pub mod fuzz;
+mod skip;
+
+pub use skip::skip;

@@ -1,0 +1,4 @@
+//! Tests that may see every crate.
+
+mod fuzz;
+mod tidy;
