@@ -2,3 +2,6 @@
 
 pub mod buffers;
 pub mod h1;
+pub(crate) mod h2;
+pub(crate) mod leg;
+pub(crate) mod pump;

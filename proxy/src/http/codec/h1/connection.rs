@@ -299,6 +299,24 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         std::pin::Pin::new(&mut self.io).poll_shutdown(cx)
     }
 
+    /// From now on both directions are bytes without messages.
+    pub(crate) fn begin_tunnel(&mut self) {
+        self.reading = Reading::UntilClose;
+        self.writing = Writing::UntilClose;
+    }
+
+    /// Ready when the other side has closed, while no message is expected from it. Bytes of its next message are
+    /// kept, and end the watch.
+    pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.input.is_empty() {
+            return Poll::Pending;
+        }
+        match self.input.poll_fill(&mut self.io, cx) {
+            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(()),
+            Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
+        }
+    }
+
     /// Reads and drops what comes; ready at the end of the stream, or with the number of bytes dropped at once.
     pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.input.consume(self.input.bytes().len());
