@@ -9,6 +9,7 @@ pub mod endpoint_set;
 pub mod lb;
 pub mod outlier;
 pub mod pick;
+pub(crate) mod pool;
 pub mod store;
 pub mod subset;
 

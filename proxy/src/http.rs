@@ -1,8 +1,26 @@
 //! HTTP: message heads, codecs, routes, and the serving of one connection.
 
-#[allow(dead_code, reason = "the connection manager is the user")]
+mod client_cert;
 pub mod codec;
 pub mod config;
+mod connection;
+mod deadline;
+mod edits;
 pub mod filter;
+mod forward;
+mod handle;
+mod hash;
 pub mod head;
+pub mod local;
+mod local_reply;
+mod log;
+mod path;
+mod prepare;
+mod redirect;
+mod respond;
 pub mod route;
+pub mod serve;
+mod stats;
+
+pub use self::local::{Local, Shared};
+pub use self::serve::serve;

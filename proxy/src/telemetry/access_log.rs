@@ -1,5 +1,8 @@
 //! Access logs: one line per request or connection, written off the request path.
 
 pub mod flags;
+pub mod format;
+pub(crate) mod time;
 
 pub use self::flags::ResponseFlags;
+pub use self::format::{Format, InvalidFormat};

@@ -1,6 +1,9 @@
 //! Header fields as spans of one buffer, in the order and case in which they came.
 
+use std::borrow::Cow;
+
 use super::name::{HeaderKey, KnownName};
+use crate::matcher::HeaderLookup;
 
 /// A part of a message's buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -262,6 +265,25 @@ impl Fields {
             None => self.store(key.as_str().as_bytes()),
         };
         self.entries.push(Field { known, name, value });
+    }
+}
+
+impl HeaderLookup for Fields {
+    fn value(&self, name: &HeaderKey) -> Option<Cow<'_, [u8]>> {
+        let mut all = self
+            .iter()
+            .filter(|(field, _)| field.is(name))
+            .map(|(_, value)| value);
+        let first = all.next()?;
+        let Some(second) = all.next() else {
+            return Some(Cow::Borrowed(first));
+        };
+        let mut joined = first.to_vec();
+        for value in std::iter::once(second).chain(all) {
+            joined.push(b',');
+            joined.extend_from_slice(value);
+        }
+        Some(Cow::Owned(joined))
     }
 }
 

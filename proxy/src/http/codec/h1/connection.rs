@@ -88,10 +88,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         }
     }
 
-    pub(crate) fn io(&self) -> &IO {
-        &self.io
-    }
-
     /// Whether bytes wait that belong to the next message.
     pub(crate) fn has_input(&self) -> bool {
         !self.input.is_empty()
@@ -299,6 +295,27 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         std::pin::Pin::new(&mut self.io).poll_shutdown(cx)
     }
 
+    /// Whether the bytes to come begin with `preface`; nothing is used up.
+    pub(crate) fn poll_preface(
+        &mut self,
+        cx: &mut Context<'_>,
+        preface: &[u8],
+    ) -> Poll<io::Result<bool>> {
+        loop {
+            let bytes = self.input.bytes();
+            let compared = bytes.len().min(preface.len());
+            if bytes[..compared] != preface[..compared] {
+                return Poll::Ready(Ok(false));
+            }
+            if compared == preface.len() {
+                return Poll::Ready(Ok(true));
+            }
+            if ready!(self.input.poll_fill(&mut self.io, cx))? == 0 {
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+    }
+
     /// From now on both directions are bytes without messages.
     pub(crate) fn begin_tunnel(&mut self) {
         self.reading = Reading::UntilClose;
@@ -340,6 +357,23 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             Framing::Chunked => Writing::Chunked,
             Framing::UntilClose => Writing::UntilClose,
         };
+    }
+}
+
+impl Connection<crate::transport::Stream> {
+    /// Ready when a read may return something; takes no buffer.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.has_input() {
+            Poll::Ready(Ok(()))
+        } else {
+            self.io.poll_read_ready(cx)
+        }
+    }
+
+    /// Whether nothing has come, neither bytes nor the end.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        self.poll_readable(&mut cx).is_pending()
     }
 }
 

@@ -64,11 +64,6 @@ impl<IO: AsyncWrite + Unpin> Flusher<IO> {
             inner.poll_drain(cx)
         }
     }
-
-    /// Looks at the socket.
-    pub(crate) fn with_io<R>(&self, look: impl FnOnce(&IO) -> R) -> R {
-        look(&self.0.borrow().io)
-    }
 }
 
 impl<IO: AsyncRead + Unpin> AsyncRead for Coalesced<IO> {

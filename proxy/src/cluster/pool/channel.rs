@@ -1,0 +1,232 @@
+//! A connection that is ready for one request, and what becomes of it afterwards.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use h2::client::SendRequest;
+
+use super::multiplexed::{Multiplexed, StreamGuard};
+use super::{ClusterPool, EndpointPool};
+use crate::cluster::circuit_breaker::{Overflow, Permit};
+use crate::http::codec::h1::Framing;
+use crate::http::codec::h1::connection::Connection;
+use crate::http::codec::h1::encode::Persistence;
+use crate::http::codec::h2::stream;
+use crate::http::codec::leg::{Leg, LegError};
+use crate::http::head::RequestHead;
+use crate::telemetry::metrics::{Gauge, Shard};
+use crate::transport::{ConnectError, Stream, TlsFacts, Upstream};
+
+/// What is known of an upstream connection.
+#[derive(Debug)]
+pub(crate) struct UpstreamFacts {
+    pub(crate) local: Option<SocketAddr>,
+    pub(crate) remote: Option<SocketAddr>,
+    pub(crate) tls: Option<Rc<TlsFacts>>,
+}
+
+impl UpstreamFacts {
+    pub(super) fn of(upstream: &Upstream) -> Rc<Self> {
+        let raw = upstream.raw();
+        Rc::new(Self {
+            local: raw.local_addr(),
+            remote: raw.peer_addr(),
+            tls: upstream.tls().cloned(),
+        })
+    }
+}
+
+/// No connection.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AcquireError {
+    #[error(transparent)]
+    Overflow(#[from] Overflow),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("the HTTP/2 handshake failed: {0}")]
+    Http2(#[from] h2::Error),
+}
+
+/// Keeps the count of what is open right, however it ends.
+#[derive(Debug)]
+pub(crate) struct OpenCount {
+    gauge: Gauge,
+    shard: Arc<Shard>,
+}
+
+impl OpenCount {
+    pub(crate) fn new(gauge: Gauge, shard: &Arc<Shard>) -> Self {
+        gauge.add(shard, 1);
+        Self {
+            gauge,
+            shard: Arc::clone(shard),
+        }
+    }
+}
+
+impl Drop for OpenCount {
+    fn drop(&mut self) {
+        self.gauge.add(&self.shard, -1);
+    }
+}
+
+/// What lives as long as a connection does.
+#[derive(Debug)]
+pub(super) struct Life {
+    pub(super) born: Instant,
+    pub(super) _permit: Permit,
+    pub(super) _open: OpenCount,
+}
+
+/// An HTTP/1 connection without a request.
+#[derive(Debug)]
+pub(super) struct Idle {
+    pub(super) connection: Connection<Stream>,
+    pub(super) since: Instant,
+    pub(super) ticket: Ticket,
+}
+
+/// What comes with an HTTP/1 connection in use.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    pub(super) facts: Rc<UpstreamFacts>,
+    pub(super) life: Life,
+    pub(super) requests: u32,
+}
+
+/// A connection that is ready for one request.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(super) kind: Kind,
+    /// The connection has carried requests before.
+    pub(crate) reused: bool,
+}
+
+#[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it lives for the moment between acquiring and sending"
+)]
+pub(super) enum Kind {
+    Http1(Connection<Stream>, Ticket),
+    Http2(SendRequest<Bytes>, StreamGuard),
+}
+
+/// The connection of a request under way; see [`Lease::give_back`].
+#[derive(Debug)]
+pub(crate) enum Lease {
+    Http1(Box<Http1Lease>),
+    Http2 {
+        /// Counts the stream.
+        _stream: StreamGuard,
+    },
+}
+
+#[derive(Debug)]
+pub(crate) struct Http1Lease(Ticket);
+
+impl Channel {
+    /// What is known of the connection.
+    pub(crate) fn facts(&self) -> &Rc<UpstreamFacts> {
+        match &self.kind {
+            Kind::Http1(_, ticket) => &ticket.facts,
+            Kind::Http2(_, guard) => &guard.connection().facts,
+        }
+    }
+
+    /// Queues the request head.
+    pub(crate) fn send(
+        self,
+        head: &RequestHead,
+        framing: Framing,
+        persistence: Persistence,
+    ) -> Result<(Leg, Lease), LegError> {
+        match self.kind {
+            Kind::Http1(mut connection, ticket) => {
+                connection.send_request(head, framing, persistence);
+                Ok((
+                    Leg::Http1(connection),
+                    Lease::Http1(Box::new(Http1Lease(ticket))),
+                ))
+            }
+            Kind::Http2(mut sender, guard) => match stream::open(&mut sender, head, framing)? {
+                Some(stream) => Ok((Leg::Http2(stream), Lease::Http2 { _stream: guard })),
+                None => Err(h2::Error::from(h2::Reason::PROTOCOL_ERROR).into()),
+            },
+        }
+    }
+}
+
+impl Lease {
+    /// Makes the connection available to others, after a request that ended well. `keep_alive`: the upstream said so.
+    pub(crate) fn give_back(
+        self,
+        leg: Leg,
+        pool: &EndpointPool,
+        cluster: &ClusterPool,
+        keep_alive: bool,
+    ) {
+        let (Self::Http1(lease), Leg::Http1(mut connection)) = (self, leg) else {
+            return;
+        };
+        let Ticket {
+            facts,
+            life,
+            requests,
+        } = lease.0;
+        let rules = cluster.cluster.config.connections;
+        let now = Instant::now();
+        let worn = rules.max_requests.is_some_and(|most| requests >= most)
+            || rules
+                .max_duration
+                .is_some_and(|longest| now.saturating_duration_since(life.born) >= longest);
+        let clean = connection.is_read() && connection.is_written() && !connection.has_input();
+        if !keep_alive || worn || !clean {
+            return;
+        }
+        connection.rest();
+        let ticket = Ticket {
+            facts,
+            life,
+            requests,
+        };
+        pool.idle.borrow_mut().push(Idle {
+            connection,
+            since: now,
+            ticket,
+        });
+    }
+}
+
+impl EndpointPool {
+    /// The idle HTTP/1 connection that was used last and is still open.
+    pub(super) fn take_idle(&self) -> Option<Channel> {
+        loop {
+            let Idle {
+                connection,
+                mut ticket,
+                ..
+            } = self.idle.borrow_mut().pop()?;
+            if connection.is_quiet() {
+                ticket.requests += 1;
+                return Some(Channel {
+                    kind: Kind::Http1(connection, ticket),
+                    reused: true,
+                });
+            }
+        }
+    }
+
+    /// A stream of an HTTP/2 connection that has room.
+    pub(super) fn take_stream(&self) -> Option<Channel> {
+        let mut connections = self.multiplexed.borrow_mut();
+        connections.retain(|connection| !connection.is_closed());
+        let connection = connections
+            .iter()
+            .find(|connection| connection.has_room())?;
+        Some(Multiplexed::channel(connection, true))
+    }
+}

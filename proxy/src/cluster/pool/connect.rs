@@ -1,0 +1,246 @@
+//! Acquiring a connection to an endpoint: one that is there, else a new one.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::channel::{AcquireError, Channel, Kind, Life, OpenCount, Ticket, UpstreamFacts};
+use super::multiplexed::{Limits, Multiplexed};
+use super::{ClusterPool, EndpointPool};
+use crate::cluster::config::{ClusterConfig, UpstreamProtocol};
+use crate::cluster::endpoint::Endpoint;
+use crate::http::codec::h1::connection::Connection;
+use crate::http::head::Version;
+use crate::http::route::action::Priority;
+use crate::transport::{
+    self, Address, ConnectFailure, ConnectOptions, Upstream, UpstreamTransport,
+};
+
+/// What a request needs of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    /// The version of the client's request.
+    pub(crate) downstream: Version,
+    /// A connection that has not been used before.
+    pub(crate) fresh: bool,
+    /// The set of limits that counts.
+    pub(crate) priority: Priority,
+}
+
+/// The HTTP version to speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Http1,
+    Http2,
+    ByAlpn,
+}
+
+impl Protocol {
+    fn of(config: &ClusterConfig, downstream: Version) -> Self {
+        match (config.protocol, downstream) {
+            (UpstreamProtocol::Http1, _) => Self::Http1,
+            (UpstreamProtocol::Http2, _) | (UpstreamProtocol::AsDownstream, Version::Http2) => {
+                Self::Http2
+            }
+            (UpstreamProtocol::AsDownstream, Version::Http10 | Version::Http11) => Self::Http1,
+            (UpstreamProtocol::Alpn, _) => Self::ByAlpn,
+        }
+    }
+}
+
+impl ClusterPool {
+    /// A connection to `pool`'s endpoint.
+    ///
+    /// # Errors
+    /// When the circuit breaker is open or no connection can be made; nothing was delivered then.
+    pub(crate) async fn acquire(
+        &self,
+        pool: &Rc<EndpointPool>,
+        wanted: Wanted,
+    ) -> Result<Channel, AcquireError> {
+        let protocol = Protocol::of(&self.cluster.config, wanted.downstream);
+        if protocol != Protocol::Http1
+            && let Some(channel) = pool.take_stream()
+        {
+            return Ok(channel);
+        }
+        if protocol != Protocol::Http2
+            && !wanted.fresh
+            && let Some(channel) = pool.take_idle()
+        {
+            return Ok(channel);
+        }
+        // Rare and large: kept out of the request's future.
+        Box::pin(self.open(pool, protocol, wanted.priority)).await
+    }
+
+    async fn open(
+        &self,
+        pool: &Rc<EndpointPool>,
+        protocol: Protocol,
+        priority: Priority,
+    ) -> Result<Channel, AcquireError> {
+        let _pending = self
+            .cluster
+            .breakers
+            .acquire_pending(priority)
+            .inspect_err(|_| {
+                self.stats
+                    .upstream_rq_pending_overflow
+                    .increment(&self.shard);
+            })?;
+        match protocol {
+            Protocol::Http1 | Protocol::ByAlpn => self.connect(pool, protocol, priority).await,
+            Protocol::Http2 => self.open_shared(pool, priority).await,
+        }
+    }
+
+    /// One opens, the others wait for it, so that a burst makes one connection.
+    async fn open_shared(
+        &self,
+        pool: &Rc<EndpointPool>,
+        priority: Priority,
+    ) -> Result<Channel, AcquireError> {
+        loop {
+            if let Some(channel) = pool.take_stream() {
+                return Ok(channel);
+            }
+            let opened = pool.opened.notified();
+            if !pool.opening.replace(true) {
+                let _opening = Opening(pool);
+                return self.connect(pool, Protocol::Http2, priority).await;
+            }
+            opened.await;
+        }
+    }
+
+    async fn connect(
+        &self,
+        pool: &Rc<EndpointPool>,
+        protocol: Protocol,
+        priority: Priority,
+    ) -> Result<Channel, AcquireError> {
+        let permit = self
+            .cluster
+            .breakers
+            .acquire_connection(priority)
+            .inspect_err(|_| {
+                self.stats.upstream_cx_overflow.increment(&self.shard);
+            })?;
+        self.stats.upstream_cx_total.increment(&self.shard);
+        let upstream = self.dial(&pool.endpoint, protocol).await?;
+        let open = OpenCount::new(self.stats.upstream_cx_active, &self.shard);
+        let life = Life {
+            born: Instant::now(),
+            _permit: permit,
+            _open: open,
+        };
+        let facts = UpstreamFacts::of(&upstream);
+        let speaks_http2 = match protocol {
+            Protocol::Http1 => false,
+            Protocol::Http2 => true,
+            Protocol::ByAlpn => matches!(upstream.alpn(), Some(b"h2" | b"istio-h2")),
+        };
+        if !speaks_http2 {
+            self.stats.upstream_cx_http1_total.increment(&self.shard);
+            let connection = Connection::new(upstream.into_stream(), &self.buffers);
+            let ticket = Ticket {
+                facts,
+                life,
+                requests: 1,
+            };
+            return Ok(Channel {
+                kind: Kind::Http1(connection, ticket),
+                reused: false,
+            });
+        }
+        self.stats.upstream_cx_http2_total.increment(&self.shard);
+        let config = &self.cluster.config;
+        let limits = Limits {
+            streams: config.http2.max_concurrent_streams,
+            requests: config.connections.max_requests,
+            duration: config.connections.max_duration,
+        };
+        let opened =
+            Multiplexed::open(upstream.into_stream(), facts, life, (&config.http2, limits)).await?;
+        let channel = Multiplexed::channel(&opened, false);
+        pool.multiplexed.borrow_mut().push(opened);
+        Ok(channel)
+    }
+
+    async fn dial(
+        &self,
+        endpoint: &Endpoint,
+        protocol: Protocol,
+    ) -> Result<Upstream, AcquireError> {
+        let config = &self.cluster.config;
+        let transport = transport_for(config, endpoint);
+        let address = &endpoint.facts.address;
+        let source = match address {
+            Address::Ip(to) => config.socket.source_for(to.ip()),
+            Address::Unix(_) => None,
+        };
+        let options = ConnectOptions {
+            timeout: config.connect_timeout,
+            source,
+            freebind: config.socket.freebind,
+            mark: config.socket.mark,
+            keepalive: config.socket.keepalive,
+            alpn: alpn_for(transport, protocol),
+            sni: None,
+        };
+        transport::connect(address, transport, &options)
+            .await
+            .map_err(|error| {
+                self.stats.upstream_cx_connect_fail.increment(&self.shard);
+                if matches!(error.failure, ConnectFailure::TimedOut(_)) {
+                    self.stats
+                        .upstream_cx_connect_timeout
+                        .increment(&self.shard);
+                }
+                error.into()
+            })
+    }
+}
+
+/// Lets the next one open when this attempt is over, however it ends.
+struct Opening<'a>(&'a EndpointPool);
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.0.opening.set(false);
+        self.0.opened.notify_waiters();
+    }
+}
+
+/// The transport that the endpoint's labels select.
+fn transport_for<'a>(config: &'a ClusterConfig, endpoint: &Endpoint) -> &'a UpstreamTransport {
+    let labels = &endpoint.facts.transport_labels;
+    let chosen = config
+        .transport_matches
+        .iter()
+        .find(|candidate| labels.has(&candidate.labels));
+    chosen.map_or(&config.transport, |candidate| &candidate.transport)
+}
+
+/// What is offered in place of the context's own list, so that both sides agree on the version that we are going to
+/// speak. A list with Istio's names gets the variant of each version (Istio's `alpn` filter does the same).
+fn alpn_for(transport: &UpstreamTransport, protocol: Protocol) -> Option<Arc<[Box<[u8]>]>> {
+    let UpstreamTransport::Tls(context) = transport else {
+        return None;
+    };
+    let own = &context.config().common.alpn;
+    let in_mesh = own.iter().any(|name| name.starts_with(b"istio"));
+    let names: &[&[u8]] = match (protocol, in_mesh, own.is_empty()) {
+        (Protocol::Http1, true, _) => &[b"istio-http/1.1", b"istio", b"http/1.1"],
+        (Protocol::Http2, true, _) => &[b"istio-h2", b"istio", b"h2"],
+        (Protocol::ByAlpn, true, _) => {
+            &[b"istio-h2", b"istio-http/1.1", b"istio", b"h2", b"http/1.1"]
+        }
+        (Protocol::Http1, false, true) => &[b"http/1.1"],
+        (Protocol::Http2, false, true) => &[b"h2"],
+        (Protocol::ByAlpn, false, true) => &[b"h2", b"http/1.1"],
+        (Protocol::Http1 | Protocol::Http2 | Protocol::ByAlpn, false, false) => return None,
+    };
+    Some(names.iter().map(|name| Box::from(*name)).collect())
+}

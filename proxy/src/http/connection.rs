@@ -1,0 +1,127 @@
+//! What is known of a downstream connection, and one request on it.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::codec::h1::Framing;
+use super::deadline::Deadline;
+use super::head::{RequestHead, ResponseHead};
+use super::local::{Local, Site};
+use super::route::Route;
+use crate::cluster::endpoint::Endpoint;
+use crate::cluster::pool::{ClusterPool, UpstreamFacts};
+use crate::drain::Signal;
+use crate::listener::ConnectionFacts;
+use crate::telemetry::access_log::ResponseFlags;
+use crate::transport::{PeerIdentity, TlsFacts};
+
+/// A downstream connection.
+#[derive(Debug)]
+pub(crate) struct Downstream {
+    pub(crate) local: Rc<Local>,
+    pub(crate) site: Rc<Site>,
+    pub(crate) facts: ConnectionFacts,
+    pub(crate) tls: Option<Rc<TlsFacts>>,
+    pub(crate) drain: Signal,
+    pub(crate) since: Instant,
+}
+
+impl Downstream {
+    /// Who the client proved to be.
+    pub(crate) fn peer(&self) -> Option<&PeerIdentity> {
+        self.tls.as_ref()?.peer.as_ref()
+    }
+
+    /// Whether the connection must not take another request.
+    pub(crate) fn must_close(&self) -> bool {
+        let longest = self.site.config.timeouts.max_connection_duration;
+        self.drain.is_draining() || longest.is_some_and(|longest| self.since.elapsed() >= longest)
+    }
+}
+
+/// One request and all that becomes of it.
+#[derive(Debug)]
+pub(crate) struct Exchange<'a> {
+    pub(crate) downstream: &'a Downstream,
+    pub(crate) request: RequestHead,
+    pub(crate) framing: Framing,
+    /// The client asks for another protocol, in HTTP/1.
+    pub(crate) upgrade: bool,
+    pub(crate) response: ResponseHead,
+    pub(crate) timer: Deadline,
+    pub(crate) record: Record,
+    /// The client's connection ends after this response.
+    pub(crate) close: bool,
+}
+
+/// What access logs and metrics tell about a request.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) start: Instant,
+    pub(crate) wall: std::time::SystemTime,
+    pub(crate) status: u16,
+    pub(crate) flags: ResponseFlags,
+    pub(crate) details: Cow<'static, str>,
+    pub(crate) bytes_received: u64,
+    pub(crate) bytes_sent: u64,
+    pub(crate) request_head_bytes: u64,
+    pub(crate) response_head_bytes: u64,
+    pub(crate) route: Option<Arc<Route>>,
+    pub(crate) cluster: Option<Rc<ClusterPool>>,
+    pub(crate) endpoint: Option<Arc<Endpoint>>,
+    pub(crate) upstream: Option<Rc<UpstreamFacts>>,
+    pub(crate) upstream_failure: Option<String>,
+    pub(crate) service_time: Option<Duration>,
+    pub(crate) attempts: u32,
+    pub(crate) grpc_status: Option<u32>,
+}
+
+impl Record {
+    pub(crate) fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            wall: std::time::SystemTime::now(),
+            status: 0,
+            flags: ResponseFlags::default(),
+            details: Cow::Borrowed(""),
+            bytes_received: 0,
+            bytes_sent: 0,
+            request_head_bytes: 0,
+            response_head_bytes: 0,
+            route: None,
+            cluster: None,
+            endpoint: None,
+            upstream: None,
+            upstream_failure: None,
+            service_time: None,
+            attempts: 0,
+            grpc_status: None,
+        }
+    }
+}
+
+impl<'a> Exchange<'a> {
+    pub(crate) fn new(downstream: &'a Downstream) -> Self {
+        Self {
+            downstream,
+            request: RequestHead::default(),
+            framing: Framing::Empty,
+            upgrade: false,
+            response: ResponseHead::default(),
+            timer: Deadline::default(),
+            record: Record::new(),
+            close: false,
+        }
+    }
+
+    /// Makes ready for the next request of the connection; memory stays.
+    pub(crate) fn restart(&mut self) {
+        self.request.clear();
+        self.response.clear();
+        self.upgrade = false;
+        self.framing = Framing::Empty;
+        self.record = Record::new();
+    }
+}

@@ -1,0 +1,321 @@
+//! A request on its way to an upstream and back: choose the cluster, then attempts until one gives a response, then the
+//! bodies both ways.
+
+mod attempt;
+mod retry;
+mod stream;
+mod timeouts;
+
+use std::rc::Rc;
+
+use ::http::{Method, StatusCode};
+
+use self::attempt::{Failure, Target};
+use self::timeouts::Timeouts;
+use super::codec::h1::Framing;
+use super::codec::leg::Leg;
+use super::codec::pump::{Pump, Replay};
+use super::connection::Exchange;
+use super::edits;
+use super::handle::{self, Ending, Routed, Stop};
+use super::head::KnownName;
+use super::local_reply::LocalReply;
+use super::respond::{self, Edited};
+use super::route::rewrite::HostRewrite;
+use super::route::{Forward, WeightedCluster};
+use crate::cluster::circuit_breaker::Permit;
+use crate::cluster::endpoint::ActiveGuard;
+use crate::cluster::pool::{ClusterPool, EndpointPool, Lease, OpenCount};
+use crate::telemetry::access_log::ResponseFlags;
+
+/// Bytes of a request body that are kept for another attempt when the route does not say.
+const REPLAY_LIMIT: usize = 64 * 1024;
+
+/// Where a request goes, as decided before the first attempt.
+pub(crate) struct Plan<'a> {
+    pub(crate) routed: &'a Routed,
+    pub(crate) to: &'a Forward,
+    pub(crate) weighted: Option<&'a WeightedCluster>,
+    pub(crate) cluster: Rc<ClusterPool>,
+    pub(crate) timeouts: Timeouts,
+    /// The request may become another protocol.
+    pub(crate) upgrade: bool,
+}
+
+/// A response that has begun.
+pub(crate) struct Answer {
+    pub(crate) leg: Leg,
+    pub(crate) lease: Lease,
+    pub(crate) pool: Rc<EndpointPool>,
+    pub(crate) framing: Framing,
+    /// The upstream keeps the connection.
+    pub(crate) keep_alive: bool,
+    /// Counted until the response has ended.
+    pub(crate) _load: Load,
+}
+
+/// One request as the cluster and the endpoint count it.
+pub(crate) struct Load {
+    _permit: Permit,
+    _active: ActiveGuard,
+    _open: OpenCount,
+}
+
+/// Forwards the request in `exchange` as `to` says.
+pub(crate) async fn forward(
+    exchange: &mut Exchange<'_>,
+    down: &mut Leg,
+    routed: &Routed,
+    to: &Forward,
+) -> Result<Ending, Stop> {
+    let plan = plan(exchange, routed, to)?;
+    let mut pump = body_pump(exchange, &plan);
+    let answer = attempts(exchange, down, &plan, &mut pump).await?;
+    let edited = Edited {
+        routed: plan.routed,
+        weighted: plan.weighted,
+    };
+    respond::prepare(exchange, Some(edited));
+    stream::respond(exchange, down, answer, &plan, pump).await
+}
+
+fn plan<'a>(
+    exchange: &mut Exchange<'_>,
+    routed: &'a Routed,
+    to: &'a Forward,
+) -> Result<Plan<'a>, Stop> {
+    let downstream = exchange.downstream;
+    let random = downstream.local.worker.with_rng(|rng| rng.u64(..));
+    let no_cluster = || {
+        downstream
+            .site
+            .stats
+            .no_cluster
+            .increment(&downstream.local.shard);
+        Stop::from(LocalReply::no_cluster(to.cluster_not_found))
+    };
+    let (weighted, cluster) = {
+        let picked = to
+            .pick_cluster(&handle::facts(exchange), random)
+            .map_err(|_| no_cluster())?;
+        (
+            picked.weighted,
+            downstream
+                .local
+                .cluster(&picked.name)
+                .ok_or_else(no_cluster)?,
+        )
+    };
+    exchange.record.cluster = Some(Rc::clone(&cluster));
+    let upgrade = exchange.upgrade && allows_upgrade(exchange, to)?;
+    if !upgrade {
+        exchange.request.fields.remove_known(KnownName::Upgrade);
+    }
+    let timeouts = Timeouts::of(exchange, to);
+    rewrite(exchange, routed, to, weighted);
+    timeouts.announce(&mut exchange.request.fields);
+    Ok(Plan {
+        routed,
+        to,
+        weighted,
+        cluster,
+        timeouts,
+        upgrade,
+    })
+}
+
+/// Whether the protocol that the client asks for is let through; if not, the request is refused.
+fn allows_upgrade(exchange: &Exchange<'_>, to: &Forward) -> Result<bool, Stop> {
+    let asked = exchange
+        .request
+        .fields
+        .get_str(KnownName::Upgrade)
+        .unwrap_or_default();
+    let named = |list: &[super::config::Upgrade]| {
+        list.iter()
+            .find(|upgrade| upgrade.protocol.eq_ignore_ascii_case(asked))
+            .map(|upgrade| upgrade.enabled)
+    };
+    if asked.is_empty() || asked.eq_ignore_ascii_case("h2c") {
+        return Ok(false);
+    }
+    match named(&to.upgrades).or_else(|| named(&exchange.downstream.site.config.upgrades)) {
+        Some(true) => Ok(true),
+        Some(false) | None => {
+            Err(LocalReply::new(StatusCode::FORBIDDEN, "", "upgrade_failed").into())
+        }
+    }
+}
+
+fn rewrite(
+    exchange: &mut Exchange<'_>,
+    routed: &Routed,
+    to: &Forward,
+    weighted: Option<&WeightedCluster>,
+) {
+    if let Some(weighted) = weighted {
+        edits::request(exchange, &weighted.request_headers);
+    }
+    edits::request(exchange, &routed.route.request_headers);
+    if let Some(path) = to
+        .path
+        .apply(exchange.request.path(), &routed.route.matching.path)
+    {
+        let original = exchange.request.path().to_owned();
+        exchange
+            .request
+            .fields
+            .set_known(KnownName::XEnvoyOriginalPath, original.as_bytes());
+        exchange.request.set_path(&path);
+    }
+    let host = match weighted.map(|weighted| &weighted.host) {
+        Some(HostRewrite::Keep) | None => &to.host,
+        Some(host) => host,
+    };
+    let new = match host {
+        // Known only when the endpoint is: see `attempt`.
+        HostRewrite::Keep | HostRewrite::Endpoint => None,
+        HostRewrite::Literal(host) => Some(host.to_string()),
+        HostRewrite::Header(name) => exchange
+            .request
+            .fields
+            .get(name)
+            .and_then(|value| String::from_utf8(value.to_vec()).ok()),
+        HostRewrite::PathRegex(..) => host.from_path(exchange.request.path()),
+    };
+    if let Some(new) = new {
+        replace_authority(exchange, &new, to.append_forwarded_host);
+    }
+}
+
+/// Replaces the authority; the old one is kept for the upstream where that is wanted.
+pub(crate) fn replace_authority(exchange: &mut Exchange<'_>, new: &str, keep_old: bool) {
+    if keep_old {
+        let old = exchange.request.authority().to_owned();
+        exchange
+            .request
+            .fields
+            .append_to_list(KnownName::XForwardedHost, old.as_bytes());
+    }
+    exchange.request.set_authority(new);
+}
+
+fn body_pump(exchange: &Exchange<'_>, plan: &Plan<'_>) -> Pump {
+    if exchange.framing == Framing::Empty || plan.to.retry.is_none() || plan.upgrade {
+        return Pump::default();
+    }
+    let limit = plan
+        .routed
+        .route
+        .request_buffer_limit
+        .map_or(REPLAY_LIMIT, |limit| limit as usize);
+    Pump::keeping(limit)
+}
+
+/// Attempts until one gives a response that is passed on.
+async fn attempts(
+    exchange: &mut Exchange<'_>,
+    down: &mut Leg,
+    plan: &Plan<'_>,
+    pump: &mut Pump,
+) -> Result<Answer, Stop> {
+    let mut retries = retry::Retries::new(exchange, plan);
+    let mut fresh = false;
+    loop {
+        exchange.record.attempts += 1;
+        if plan.routed.virtual_host.attempt_count_in_request {
+            exchange.request.fields.set_number(
+                KnownName::XEnvoyAttemptCount,
+                u64::from(exchange.record.attempts),
+            );
+        }
+        let target = Target {
+            excluded: retries.tried(),
+            draws: retries.draws(),
+            fresh,
+        };
+        let outcome = attempt::attempt(exchange, down, plan, pump, target).await;
+        let replayable = !matches!(pump.replay, Replay::Lost)
+            && (pump.bytes == 0 || matches!(pump.replay, Replay::Kept { .. }));
+        let verdict = match &outcome {
+            Ok(_) => retries.after_response(exchange, plan, replayable),
+            Err(failure) => retries.after_failure(exchange, plan, failure, replayable),
+        };
+        match (verdict, outcome) {
+            (retry::Verdict::Again { pause, fresh: new }, _) => {
+                fresh = new;
+                retries.begin(exchange, plan)?;
+                retries.pause(exchange, plan, down, pause).await?;
+                exchange.response.clear();
+            }
+            (retry::Verdict::Done, Ok(answer)) => return Ok(answer),
+            (retry::Verdict::Done, Err(failure)) => {
+                return Err(give_up(exchange, failure, retries.exhausted()));
+            }
+        }
+    }
+}
+
+/// The answer to a request of which the last attempt failed.
+fn give_up(exchange: &mut Exchange<'_>, failure: Failure, exhausted: bool) -> Stop {
+    if exhausted {
+        exchange
+            .record
+            .flags
+            .insert(ResponseFlags::UPSTREAM_RETRY_LIMIT_EXCEEDED);
+    }
+    match failure {
+        Failure::Gone => {
+            exchange
+                .record
+                .flags
+                .insert(ResponseFlags::DOWNSTREAM_CONNECTION_TERMINATION);
+            exchange.record.details = "downstream_remote_disconnect".into();
+            Stop::Broken
+        }
+        Failure::BadRequestBody(details) => {
+            let reply = LocalReply::new(StatusCode::BAD_REQUEST, "", details);
+            reply.flag(ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR).into()
+        }
+        Failure::NoHost => LocalReply::no_healthy_upstream().into(),
+        Failure::Overflow => LocalReply::overflow().into(),
+        Failure::Connect(text) => {
+            exchange.record.upstream_failure = Some(text.clone());
+            let flag = ResponseFlags::UPSTREAM_CONNECTION_FAILURE;
+            LocalReply::upstream_reset("connection failure", flag, Some(&text)).into()
+        }
+        Failure::Terminated { .. } => {
+            let flag = ResponseFlags::UPSTREAM_CONNECTION_TERMINATION;
+            LocalReply::upstream_reset("connection termination", flag, None).into()
+        }
+        Failure::Reset { .. } | Failure::Refused => {
+            LocalReply::upstream_reset("remote reset", ResponseFlags::UPSTREAM_REMOTE_RESET, None)
+                .into()
+        }
+        Failure::Protocol(text) => LocalReply::upstream_protocol_error(text).into(),
+        Failure::TimedOut => LocalReply::timeout().into(),
+        Failure::TryTimedOut => LocalReply::per_try_timeout().into(),
+        Failure::IdleTimedOut => {
+            let reply = LocalReply::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "stream timeout",
+                "stream_idle_timeout",
+            );
+            reply.flag(ResponseFlags::STREAM_IDLE_TIMEOUT).into()
+        }
+    }
+}
+
+/// Whether a second delivery of the request does no harm, as the client declares it: by the method (RFC 9110 section
+/// 9.2.2), by an `idempotency-key`, or by asking for retries itself with `x-envoy-retry-on`.
+pub(crate) fn is_repeatable(exchange: &Exchange<'_>) -> bool {
+    let request = &exchange.request;
+    let by_method = matches!(
+        request.method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
+    );
+    by_method
+        || request.fields.has(KnownName::IdempotencyKey)
+        || request.fields.has(KnownName::XEnvoyRetryOn)
+        || request.fields.has(KnownName::XEnvoyRetryGrpcOn)
+}

@@ -1,0 +1,256 @@
+//! One request: prepare it, find its route, do what the route says.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use ::http::StatusCode;
+
+use super::codec::h1::Framing;
+use super::codec::h1::encode::Persistence;
+use super::codec::leg::{Leg, Piece};
+use super::connection::Exchange;
+use super::filter::{Filter, RbacVerdict};
+use super::forward;
+use super::head::{Fields, KnownName, Version};
+use super::local_reply::LocalReply;
+use super::prepare;
+use super::redirect;
+use super::respond;
+use super::route::{Action, NoRoute, RequestFacts, Route, VirtualHost};
+use super::serve::version_refusal;
+use crate::listener::filter_chain::Verdict;
+use crate::telemetry::access_log::ResponseFlags;
+
+/// What becomes of the downstream connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It takes the next request.
+    Keep,
+    /// It ends, after what was sent.
+    Close,
+    /// It ends at once: the response is not whole.
+    Abort,
+}
+
+/// Why a request did not simply get the upstream's response.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The proxy answers.
+    Reply(Box<LocalReply>),
+    /// The client is gone, or the response broke off.
+    Broken,
+}
+
+impl From<LocalReply> for Stop {
+    fn from(reply: LocalReply) -> Self {
+        Self::Reply(Box::new(reply))
+    }
+}
+
+/// The route of a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Routed {
+    pub(crate) virtual_host: Arc<VirtualHost>,
+    pub(crate) route: Arc<Route>,
+}
+
+/// Serves the request in `exchange`.
+pub(crate) async fn handle(exchange: &mut Exchange<'_>, down: &mut Leg) -> Ending {
+    let (stats, shard) = (
+        &exchange.downstream.site.stats,
+        &exchange.downstream.local.shard,
+    );
+    stats.downstream_rq_total.increment(shard);
+    stats.downstream_rq_active.add(shard, 1);
+    match exchange.request.version {
+        Version::Http10 | Version::Http11 => stats.downstream_rq_http1_total.increment(shard),
+        Version::Http2 => stats.downstream_rq_http2_total.increment(shard),
+    }
+    exchange.record.request_head_bytes = exchange.request.fields.size() as u64;
+    let ending = match run(exchange, down).await {
+        Ok(ending) => ending,
+        Err(Stop::Reply(reply)) => send_reply(exchange, down, &reply).await,
+        Err(Stop::Broken) => Ending::Abort,
+    };
+    finish(exchange);
+    ending
+}
+
+/// Answers a request that could not even be read.
+pub(crate) async fn refuse(exchange: &mut Exchange<'_>, down: &mut Leg, reply: LocalReply) {
+    exchange
+        .downstream
+        .site
+        .stats
+        .downstream_rq_total
+        .increment(&exchange.downstream.local.shard);
+    exchange
+        .downstream
+        .site
+        .stats
+        .downstream_rq_active
+        .add(&exchange.downstream.local.shard, 1);
+    send_reply(exchange, down, &reply).await;
+    finish(exchange);
+}
+
+async fn run(exchange: &mut Exchange<'_>, down: &mut Leg) -> Result<Ending, Stop> {
+    if let Some(reply) = version_refusal(exchange) {
+        exchange.close = true;
+        return Err(reply.into());
+    }
+    prepare::prepare(exchange)?;
+    let routed = find_route(exchange)?;
+    exchange.record.route = Some(Arc::clone(&routed.route));
+    check_filters(exchange, &routed)?;
+    match &routed.route.action {
+        Action::Forward(to) => forward::forward(exchange, down, &routed, to).await,
+        Action::Redirect(to) => {
+            Err(redirect::reply(&exchange.request, to, &routed.route.matching.path).into())
+        }
+        Action::Direct(answer) => {
+            let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+            let mut reply = LocalReply::new(status, "", "direct_response");
+            reply.body = answer.body.clone();
+            if let Some(kind) = &answer.content_type {
+                reply = reply.field(KnownName::ContentType, kind.as_bytes());
+            }
+            Err(reply.into())
+        }
+    }
+}
+
+fn find_route(exchange: &Exchange<'_>) -> Result<Routed, Stop> {
+    let downstream = exchange.downstream;
+    let Some(table) = downstream.site.config.routes.current() else {
+        return Err(LocalReply::no_route().into());
+    };
+    let found = table.find(&facts(exchange));
+    found
+        .map(|found| Routed {
+            virtual_host: Arc::clone(found.virtual_host),
+            route: Arc::clone(found.route),
+        })
+        .map_err(|no_route| match no_route {
+            NoRoute::NoVirtualHost | NoRoute::NoRoute(_) => {
+                downstream
+                    .site
+                    .stats
+                    .no_route
+                    .increment(&downstream.local.shard);
+                LocalReply::no_route().into()
+            }
+            NoRoute::TlsRequired(_) => redirect::to_https(&exchange.request).into(),
+        })
+}
+
+/// What routes are matched against.
+pub(crate) fn facts<'a>(exchange: &'a Exchange<'_>) -> RequestFacts<'a, Fields> {
+    let request = &exchange.request;
+    let tls = exchange.downstream.tls.as_deref();
+    RequestFacts {
+        method: request.method.as_str(),
+        path: request.path(),
+        authority: request.authority(),
+        scheme: request.scheme.as_str(),
+        headers: &request.fields,
+        secure: tls.is_some()
+            || request.fields.get_known(KnownName::XForwardedProto) == Some(b"https"),
+        internal: prepare::is_internal(exchange),
+        client_certificate: tls.filter(|tls| tls.peer.is_some()).map(|tls| {
+            super::route::matching::ClientCertificate {
+                validated: tls.verified,
+            }
+        }),
+        random: exchange.downstream.local.worker.with_rng(|rng| rng.u64(..)),
+    }
+}
+
+fn check_filters(exchange: &Exchange<'_>, routed: &Routed) -> Result<(), Stop> {
+    for filter in &exchange.downstream.site.config.filters.chain {
+        match filter {
+            Filter::Rbac(verdict) => {
+                authorize(routed.route.per_filter.rbac.as_ref().unwrap_or(verdict))?
+            }
+            // Both need more of the request than its route: see `forward` and `prepare`.
+            Filter::Fault(_) | Filter::Cors => {}
+        }
+    }
+    Ok(())
+}
+
+fn authorize(rbac: &RbacVerdict) -> Result<(), Stop> {
+    match rbac.verdict {
+        Verdict::Allow => Ok(()),
+        Verdict::Deny => {
+            let policy = rbac.policy.as_deref().unwrap_or("none");
+            let details = format!("rbac_access_denied_matched_policy[{policy}]");
+            let reply = LocalReply::new(StatusCode::FORBIDDEN, "RBAC: access denied", details);
+            Err(reply
+                .flag(ResponseFlags::UNAUTHORIZED_EXTERNAL_SERVICE)
+                .into())
+        }
+    }
+}
+
+async fn send_reply(exchange: &mut Exchange<'_>, down: &mut Leg, reply: &LocalReply) -> Ending {
+    let (head, body) = reply.render(&exchange.request);
+    exchange.response = head;
+    exchange.record.flags.insert(reply.flags);
+    exchange.record.details = reply.details.clone();
+    // What was not read of the request cannot be told from the next one.
+    exchange.close |= reply.close || !down.is_read() && exchange.framing != Framing::Empty;
+    respond::prepare(exchange, None);
+    let bodiless = exchange.request.method == ::http::Method::HEAD || body.is_empty();
+    let framing = if bodiless {
+        Framing::Empty
+    } else {
+        Framing::Length(body.len() as u64)
+    };
+    if respond::send_head(exchange, down, framing).is_err() {
+        return Ending::Abort;
+    }
+    if !bodiless {
+        exchange.record.bytes_sent = body.len() as u64;
+    }
+    let sent = poll_fn(|cx| {
+        if !bodiless && !down.is_written() {
+            if down.send_data(cx, Piece::Shared(body.clone())).is_err() {
+                return Poll::Ready(false);
+            }
+            if let Poll::Ready(Err(_)) = down.poll_room(cx) {
+                return Poll::Ready(false);
+            }
+        }
+        Poll::Ready(true)
+    })
+    .await
+        && poll_fn(|cx| down.poll_flush(cx)).await.is_ok()
+        && down.send_end(&Fields::default()).is_ok()
+        && poll_fn(|cx| down.poll_flush(cx)).await.is_ok();
+    match sent {
+        true if exchange.close => Ending::Close,
+        true => Ending::Keep,
+        false => Ending::Abort,
+    }
+}
+
+/// How a response says whether the connection goes on.
+pub(crate) fn persistence(exchange: &Exchange<'_>) -> Persistence {
+    match (exchange.close, exchange.request.version) {
+        (true, _) => Persistence::Close,
+        (false, Version::Http10) => Persistence::KeepHttp10,
+        (false, Version::Http11 | Version::Http2) => Persistence::Keep,
+    }
+}
+
+/// Counts and logs what is over.
+fn finish(exchange: &mut Exchange<'_>) {
+    let (stats, shard) = (
+        &exchange.downstream.site.stats,
+        &exchange.downstream.local.shard,
+    );
+    stats.downstream_rq_active.add(shard, -1);
+    stats.completed(shard, exchange.record.status);
+}

@@ -1,0 +1,147 @@
+//! What HTTP on one worker shares: buffers, pools, counters, and what was resolved once per configuration.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+
+use super::codec::buffers::Buffers;
+use super::config::HttpConfig;
+use super::stats::HttpStats;
+use crate::cluster::Clusters;
+use crate::cluster::pool::ClusterPool;
+use crate::telemetry::metrics::{Registry, Shard};
+use crate::worker::Worker;
+
+/// Time between looks at idle connections.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// What workers need to serve HTTP; made once per process.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// The clusters in force.
+    pub clusters: Arc<Clusters>,
+    /// All metrics.
+    pub metrics: Registry,
+    /// The name of this machine.
+    pub hostname: Arc<str>,
+}
+
+/// HTTP on one worker.
+#[derive(Debug)]
+pub struct Local {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) buffers: Buffers,
+    pub(crate) shard: Arc<Shard>,
+    /// The name of this machine, for access logs.
+    pub(crate) hostname: Arc<str>,
+    shared: Shared,
+    clusters: RefCell<Known>,
+    sites: RefCell<HashMap<usize, Rc<Site>>>,
+    sweeping: Cell<bool>,
+}
+
+/// Clusters that this worker has used, as of one version of the store.
+#[derive(Debug, Default)]
+struct Known {
+    version: u64,
+    pools: HashMap<Arc<str>, Rc<ClusterPool>>,
+}
+
+/// One connection manager's configuration with everything that is resolved once.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) config: Arc<HttpConfig>,
+    pub(crate) stats: HttpStats,
+}
+
+impl Local {
+    /// HTTP on `worker`.
+    pub fn new(worker: Rc<Worker>, shared: Shared) -> Rc<Self> {
+        Rc::new(Self {
+            worker,
+            buffers: Buffers::new(),
+            shard: shared.metrics.shard(),
+            hostname: Arc::clone(&shared.hostname),
+            shared,
+            clusters: RefCell::default(),
+            sites: RefCell::default(),
+            sweeping: Cell::new(false),
+        })
+    }
+
+    /// The shard that this worker counts in.
+    pub fn shard(&self) -> &Arc<Shard> {
+        &self.shard
+    }
+
+    /// The cluster `name` with this worker's connections.
+    pub(crate) fn cluster(&self, name: &str) -> Option<Rc<ClusterPool>> {
+        let mut known = self.clusters.borrow_mut();
+        let version = self.shared.clusters.version();
+        if known.version != version {
+            let now = self.shared.clusters.snapshot();
+            known.pools.retain(|name, pool| {
+                now.get(name)
+                    .is_some_and(|cluster| cluster.id == pool.cluster.id)
+            });
+            known.version = version;
+        }
+        if let Some(pool) = known.pools.get(name) {
+            return Some(Rc::clone(pool));
+        }
+        let cluster = self.shared.clusters.get(name)?;
+        let name = Arc::clone(&cluster.config.name);
+        let pool = ClusterPool::new(
+            cluster,
+            &self.shared.metrics,
+            Arc::clone(&self.shard),
+            self.buffers.clone(),
+        );
+        let pool = Rc::new(pool);
+        known.pools.insert(name, Rc::clone(&pool));
+        Some(pool)
+    }
+
+    /// What was resolved for `config`.
+    pub(crate) fn site(&self, config: &Arc<HttpConfig>) -> Rc<Site> {
+        // The site holds the configuration, so that its address stays taken.
+        let key = Arc::as_ptr(config) as usize;
+        let mut sites = self.sites.borrow_mut();
+        let new = || {
+            let stats = HttpStats::new(&self.shared.metrics, &config.stat_prefix);
+            Rc::new(Site {
+                config: Arc::clone(config),
+                stats,
+            })
+        };
+        Rc::clone(sites.entry(key).or_insert_with(new))
+    }
+
+    /// Starts the task that closes idle connections, once; it ends with the worker's HTTP.
+    pub(crate) fn keep_swept(self: &Rc<Self>) {
+        if self.sweeping.replace(true) {
+            return;
+        }
+        let local = Rc::downgrade(self);
+        tokio::task::spawn_local(async move {
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                let Some(local) = local.upgrade() else { return };
+                local.sweep();
+            }
+        });
+    }
+
+    fn sweep(&self) {
+        let now = self.worker.now();
+        for pool in self.clusters.borrow().pools.values() {
+            pool.sweep(now);
+        }
+        self.sites
+            .borrow_mut()
+            .retain(|_, site| Rc::strong_count(site) > 1 || Arc::strong_count(&site.config) > 1);
+    }
+}

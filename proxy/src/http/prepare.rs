@@ -1,0 +1,274 @@
+//! What a connection manager does to every request before anything else looks at it: forwarding headers, request id,
+//! client certificate, authority and path. Source: Envoy "HTTP header manipulation".
+
+use std::net::IpAddr;
+
+use ::http::{Method, StatusCode};
+
+use super::config::{EscapedSlashes, ForwardClientCertMode, StripPort, Underscores};
+use super::connection::Exchange;
+use super::handle::Stop;
+use super::head::{KnownName, Scheme, Version};
+use super::local_reply::LocalReply;
+use super::path;
+use super::route::table::without_port;
+
+/// Prepares the request in `exchange`, or says why it is refused.
+pub(crate) fn prepare(exchange: &mut Exchange<'_>) -> Result<(), Stop> {
+    if exchange.request.method == Method::CONNECT {
+        return Err(LocalReply::no_route().into());
+    }
+    underscores(exchange)?;
+    authority(exchange)?;
+    normalize_path(exchange)?;
+    scheme(exchange);
+    forwarded(exchange);
+    request_id(exchange);
+    client_certificate(exchange);
+    if let Some(via) = &exchange.downstream.site.config.via {
+        exchange
+            .request
+            .fields
+            .append_to_list(KnownName::Via, via.as_bytes());
+    }
+    Ok(())
+}
+
+fn underscores(exchange: &mut Exchange<'_>) -> Result<(), Stop> {
+    match exchange.downstream.site.config.limits.underscores {
+        Underscores::Allow => Ok(()),
+        Underscores::DropHeader => {
+            exchange
+                .request
+                .fields
+                .retain(|name, _| !name.as_bytes().contains(&b'_'));
+            Ok(())
+        }
+        Underscores::RejectRequest => {
+            let found = exchange
+                .request
+                .fields
+                .iter()
+                .any(|(name, _)| name.as_bytes().contains(&b'_'));
+            if found {
+                Err(bad_request("unexpected_underscore").into())
+            } else {
+                Ok(())
+            }
+        }
+    }
+}
+
+fn bad_request(details: &'static str) -> LocalReply {
+    LocalReply::new(StatusCode::BAD_REQUEST, "", details)
+}
+
+fn authority(exchange: &mut Exchange<'_>) -> Result<(), Stop> {
+    let config = &exchange.downstream.site.config;
+    let request = &mut exchange.request;
+    if request.authority().is_empty() {
+        match (&config.http1.default_host_for_http_10, request.version) {
+            (Some(host), Version::Http10) => request.set_authority(host),
+            _ => return Err(bad_request("missing_host_header").into()),
+        }
+    }
+    let strip = match config.strip_port {
+        StripPort::Keep => false,
+        StripPort::Any => true,
+        StripPort::Matching => {
+            let port = format!(":{}", exchange.downstream.facts.destination.port());
+            request.authority().ends_with(&port)
+        }
+    };
+    if strip && without_port(request.authority()).len() < request.authority().len() {
+        let host = without_port(request.authority()).to_owned();
+        request.set_authority(&host);
+    }
+    if config.strip_trailing_host_dot {
+        let host = without_port(request.authority());
+        if let Some(bare) = host.strip_suffix('.') {
+            let changed = format!("{bare}{}", &request.authority()[host.len()..]);
+            request.set_authority(&changed);
+        }
+    }
+    Ok(())
+}
+
+fn normalize_path(exchange: &mut Exchange<'_>) -> Result<(), Stop> {
+    let rules = exchange.downstream.site.config.paths;
+    if !rules.normalize && !rules.merge_slashes && rules.escaped_slashes == EscapedSlashes::Keep {
+        return Ok(());
+    }
+    match path::normalize(exchange.request.path(), rules) {
+        path::Normal::Unchanged => Ok(()),
+        path::Normal::Changed(path) => {
+            exchange.request.set_path(&path);
+            Ok(())
+        }
+        path::Normal::Redirect(path) => {
+            let reply = LocalReply::new(
+                StatusCode::TEMPORARY_REDIRECT,
+                "",
+                "path_normalization_failed",
+            );
+            Err(reply.field(KnownName::Location, path).into())
+        }
+        path::Normal::Refused => Err(bad_request("path_normalization_failed").into()),
+    }
+}
+
+fn scheme(exchange: &mut Exchange<'_>) {
+    if exchange.downstream.tls.is_some() {
+        exchange.request.scheme = Scheme::Https;
+    }
+    match exchange.downstream.site.config.scheme.overwrite.as_deref() {
+        Some("https") => exchange.request.scheme = Scheme::Https,
+        Some(_) => exchange.request.scheme = Scheme::Http,
+        None => {}
+    }
+}
+
+fn forwarded(exchange: &mut Exchange<'_>) {
+    let rules = &exchange.downstream.site.config.forwarded;
+    let peer = exchange.downstream.facts.direct_source.ip();
+    let proto = if exchange.downstream.tls.is_some() {
+        b"https".as_slice()
+    } else {
+        b"http"
+    };
+    let fields = &mut exchange.request.fields;
+    if rules.use_remote_address {
+        if !rules.skip_append {
+            fields.append_to_list(KnownName::XForwardedFor, peer.to_string().as_bytes());
+        }
+        if rules.trusted_hops == 0 {
+            fields.set_known(KnownName::XForwardedProto, proto);
+        }
+    }
+    if !fields.has(KnownName::XForwardedProto) {
+        fields.set_known(KnownName::XForwardedProto, proto);
+    }
+    if !rules.use_remote_address {
+        return;
+    }
+    if is_internal(exchange) {
+        exchange
+            .request
+            .fields
+            .set_known(KnownName::XEnvoyInternal, b"true");
+    } else {
+        // At the edge a stranger must not steer the mesh.
+        for name in STEERING {
+            exchange.request.fields.remove_known(*name);
+        }
+    }
+}
+
+/// Headers that only callers inside the mesh may send.
+const STEERING: &[KnownName] = &[
+    KnownName::XEnvoyInternal,
+    KnownName::XEnvoyRetryOn,
+    KnownName::XEnvoyRetryGrpcOn,
+    KnownName::XEnvoyMaxRetries,
+    KnownName::XEnvoyRetriableStatusCodes,
+    KnownName::XEnvoyRetriableHeaderNames,
+    KnownName::XEnvoyUpstreamRqTimeoutMs,
+    KnownName::XEnvoyUpstreamRqPerTryTimeoutMs,
+    KnownName::XEnvoyExpectedRqTimeoutMs,
+    KnownName::XEnvoyDecoratorOperation,
+    KnownName::XEnvoyPeerMetadata,
+    KnownName::XEnvoyPeerMetadataId,
+];
+
+/// Whether the request comes from an internal address.
+pub(crate) fn is_internal(exchange: &Exchange<'_>) -> bool {
+    let rules = &exchange.downstream.site.config.forwarded;
+    let peer = exchange.downstream.facts.source.ip();
+    let ranges = &rules.internal_addresses.ranges;
+    if ranges.is_empty() {
+        is_private(peer)
+    } else {
+        ranges.iter().any(|range| range.contains(&peer))
+    }
+}
+
+/// RFC 1918, RFC 4193 and loopback.
+fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.is_private() || address.is_loopback(),
+        IpAddr::V6(address) => address.is_unique_local() || address.is_loopback(),
+    }
+}
+
+fn request_id(exchange: &mut Exchange<'_>) {
+    let config = &exchange.downstream.site.config;
+    let edge = config.forwarded.use_remote_address && !is_internal(exchange);
+    let kept = exchange.request.fields.has(KnownName::XRequestId)
+        && (!edge || config.request_id.preserve_external);
+    if kept || !config.request_id.generate {
+        return;
+    }
+    let (high, low) = exchange
+        .downstream
+        .local
+        .worker
+        .with_rng(|rng| (rng.u64(..), rng.u64(..)));
+    exchange
+        .request
+        .fields
+        .set_known(KnownName::XRequestId, &uuid(high, low));
+}
+
+/// A version 4 UUID (RFC 9562 section 5.4) as text.
+fn uuid(high: u64, low: u64) -> [u8; 36] {
+    let bits = u128::from(high) << 64 | u128::from(low);
+    let bits = bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let mut text = [b'-'; 36];
+    let mut shift = 128;
+    for (at, byte) in text.iter_mut().enumerate() {
+        if !matches!(at, 8 | 13 | 18 | 23) {
+            shift -= 4;
+            *byte = b"0123456789abcdef"[(bits >> shift) as usize & 0xf];
+        }
+    }
+    text
+}
+
+fn client_certificate(exchange: &mut Exchange<'_>) {
+    let rules = exchange.downstream.site.config.client_cert;
+    let ours = exchange.downstream.peer();
+    let fields = &mut exchange.request.fields;
+    match (rules.mode, ours) {
+        (ForwardClientCertMode::AlwaysForwardOnly, _)
+        | (ForwardClientCertMode::ForwardOnly, Some(_)) => {}
+        (ForwardClientCertMode::Sanitize, _) | (_, None) => {
+            fields.remove_known(KnownName::XForwardedClientCert);
+        }
+        (ForwardClientCertMode::AppendForward, Some(peer)) => {
+            let element = super::client_cert::element(peer, rules.details);
+            fields.append_to_list(KnownName::XForwardedClientCert, element.as_bytes());
+        }
+        (ForwardClientCertMode::SanitizeSet, Some(peer)) => {
+            let element = super::client_cert::element(peer, rules.details);
+            fields.set_known(KnownName::XForwardedClientCert, element.as_bytes());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_has_its_version_and_variant() {
+        let text = uuid(u64::MAX, u64::MAX);
+        assert_eq!(
+            String::from_utf8_lossy(&text),
+            "ffffffff-ffff-4fff-bfff-ffffffffffff"
+        );
+        assert_eq!(
+            String::from_utf8_lossy(&uuid(0, 0)),
+            "00000000-0000-4000-8000-000000000000"
+        );
+    }
+}

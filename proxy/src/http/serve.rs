@@ -1,0 +1,71 @@
+//! One downstream HTTP connection from its first byte to its last.
+
+pub(in crate::http) use self::http1::version_refusal;
+
+mod http1;
+mod http2;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::config::{CodecType, HttpConfig};
+use super::connection::Downstream;
+use super::local::Local;
+use crate::listener::ConnectionFacts;
+use crate::transport;
+
+/// What every HTTP/2 connection begins with (RFC 9113 section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Serves `connection` until it ends.
+pub async fn serve(
+    connection: transport::Downstream,
+    config: Arc<HttpConfig>,
+    facts: ConnectionFacts,
+    local: Rc<Local>,
+) {
+    local.keep_swept();
+    let site = local.site(&config);
+    let downstream = Downstream {
+        tls: connection.tls().cloned(),
+        drain: connection.drain().clone(),
+        since: local.worker.now(),
+        local,
+        site,
+        facts,
+    };
+    let (stats, shard) = (&downstream.site.stats, &downstream.local.shard);
+    stats.downstream_cx_total.increment(shard);
+    stats.downstream_cx_active.add(shard, 1);
+    let version = match config.codec {
+        CodecType::Http1 => Some(Spoken::Http1),
+        CodecType::Http2 => Some(Spoken::Http2),
+        CodecType::Auto => by_alpn(&connection),
+    };
+    let stream = connection.into_stream();
+    match version {
+        Some(Spoken::Http1) => http1::serve(stream, &downstream).await,
+        Some(Spoken::Http2) => http2::serve(stream, &downstream).await,
+        None => http1::serve_unless_http2(stream, &downstream).await,
+    }
+    downstream
+        .site
+        .stats
+        .downstream_cx_active
+        .add(&downstream.local.shard, -1);
+}
+
+/// The HTTP version of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spoken {
+    Http1,
+    Http2,
+}
+
+fn by_alpn(connection: &transport::Downstream) -> Option<Spoken> {
+    match connection.alpn()? {
+        b"h2" | b"istio-h2" => Some(Spoken::Http2),
+        b"http/1.1" | b"http/1.0" | b"istio-http/1.1" | b"istio-http/1.0" => Some(Spoken::Http1),
+        _ => None,
+    }
+}

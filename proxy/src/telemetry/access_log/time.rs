@@ -1,0 +1,87 @@
+//! Times of access logs, in UTC, without a library: days to dates by the proleptic Gregorian calendar.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// Appends the time `since` the Unix epoch in a `strftime`-like format with Envoy's `%3f`, `%6f`, `%9f` and `%f`; RFC
+/// 3339 with milliseconds when there is none.
+pub(crate) fn write(since: Duration, format: Option<&str>, out: &mut String) {
+    let Some(format) = format else {
+        return write(since, Some("%Y-%m-%dT%H:%M:%S.%3fZ"), out);
+    };
+    let seconds = since.as_secs();
+    let (year, month, day) = date(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    let nanos = since.subsec_nanos();
+    let mut chars = format.chars();
+    while let Some(c) = chars.next() {
+        if c != '%' {
+            out.push(c);
+            continue;
+        }
+        // Writing to a string cannot fail.
+        let _ = match chars.next() {
+            Some('Y') => write!(out, "{year:04}"),
+            Some('m') => write!(out, "{month:02}"),
+            Some('d') => write!(out, "{day:02}"),
+            Some('H') => write!(out, "{hour:02}"),
+            Some('M') => write!(out, "{minute:02}"),
+            Some('S') => write!(out, "{second:02}"),
+            Some('F') => write!(out, "{year:04}-{month:02}-{day:02}"),
+            Some('T') => write!(out, "{hour:02}:{minute:02}:{second:02}"),
+            Some('s') => write!(out, "{seconds}"),
+            Some('z') => write!(out, "+0000"),
+            Some('Z') => write!(out, "UTC"),
+            Some('f') => write!(out, "{nanos:09}"),
+            Some(digits @ '1'..='9') => {
+                let width = digits as usize - '0' as usize;
+                // The `f` that follows the number of digits.
+                chars.next();
+                write!(out, "{}", &format!("{nanos:09}")[..width])
+            }
+            Some(other) => write!(out, "{other}"),
+            None => Ok(()),
+        };
+    }
+}
+
+/// Year, month and day of a number of days since 1970-01-01.
+fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let era = days / 146_097;
+    let of_era = days % 146_097;
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_dates_of_leap_years_and_fractions() {
+        for (seconds, format, expected) in [
+            (0, None, "1970-01-01T00:00:00.123Z"),
+            (951_782_400, Some("%Y-%m-%d"), "2000-02-29"),
+            (1_709_164_800, Some("%F %T"), "2024-02-29 00:00:00"),
+            (
+                1_767_225_599,
+                Some("%FT%T.%6fZ"),
+                "2025-12-31T23:59:59.123456Z",
+            ),
+            (5, Some("%s.%3f"), "5.123"),
+        ] {
+            let mut out = String::new();
+            write(Duration::new(seconds, 123_456_789), format, &mut out);
+            assert_eq!(out, expected);
+        }
+    }
+}
