@@ -201,7 +201,8 @@ pub(crate) fn replace_authority(exchange: &mut Exchange<'_>, new: &str, keep_old
 }
 
 fn body_pump(exchange: &Exchange<'_>, plan: &Plan<'_>) -> Pump {
-    if exchange.framing == Framing::Empty || plan.to.retry.is_none() || plan.upgrade {
+    let again = plan.to.retry.is_some() || is_repeatable(exchange);
+    if exchange.framing == Framing::Empty || !again || plan.upgrade {
         return Pump::default();
     }
     let limit = plan

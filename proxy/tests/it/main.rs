@@ -2,3 +2,5 @@
 
 #[cfg(test)]
 mod capture;
+#[cfg(test)]
+mod http;

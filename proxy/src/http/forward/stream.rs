@@ -102,7 +102,10 @@ impl Bodies {
             Poll::Ready(Err(PumpError::Sink(_))) => {
                 return Poll::Ready(Err(broken_downstream(exchange)));
             }
-            Poll::Ready(Err(PumpError::Source(_))) => {
+            Poll::Ready(Err(PumpError::Source(error))) => {
+                tracing::debug!(%error, "the upstream's response broke off");
+                // What came of it still goes out, as far as the socket takes it.
+                let _ = down.poll_flush(cx);
                 exchange
                     .record
                     .flags

@@ -1,0 +1,6 @@
+//! HTTP through a connection manager, on real sockets.
+
+mod harness;
+mod http1;
+mod http2;
+mod retries;

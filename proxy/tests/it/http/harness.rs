@@ -1,0 +1,223 @@
+//! A proxy in process: its configuration is an Envoy bootstrap, as users write it.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tulle_proxy::cluster::config::ClusterConfig;
+use tulle_proxy::cluster::{Cluster, Clusters};
+use tulle_proxy::config::bootstrap;
+use tulle_proxy::config::not_honoured::NotHonouredFields;
+use tulle_proxy::config::wire::Conversion;
+use tulle_proxy::drain::{Signal, Switch};
+use tulle_proxy::http::route::Routes;
+use tulle_proxy::http::{Local, Shared};
+use tulle_proxy::listener::{ConnectionFacts, Handler, Listener};
+use tulle_proxy::secret::Secrets;
+use tulle_proxy::telemetry::metrics::Registry;
+use tulle_proxy::transport::{Downstream, Raw, Socket, Stream};
+use tulle_proxy::worker::{self, Worker};
+
+/// Runs a test on a worker's runtime.
+pub(super) fn run(test: impl Future<Output = ()>) {
+    worker::runtime().expect("a runtime").block_on(test);
+}
+
+/// A proxy that listens on `addr`.
+pub(super) struct Proxy {
+    pub(super) addr: SocketAddr,
+    pub(super) metrics: Registry,
+    pub(super) drain: Switch,
+}
+
+/// Starts a proxy whose route table is `routes` (YAML of a list of routes) and whose clusters are given by name,
+/// endpoints, and further YAML lines.
+pub(super) async fn start(routes: &str, clusters: &[(&str, &[SocketAddr], &str)]) -> Proxy {
+    let (secrets, tables) = (Secrets::new(), Routes::new());
+    let boot = bootstrap::parse(&yaml(routes, clusters), "test").expect("a valid bootstrap");
+    let store = Arc::new(Clusters::new());
+    for cluster in boot.clusters {
+        let cx = Conversion {
+            secrets: &secrets,
+            routes: &tables,
+            notes: NotHonouredFields::of("cluster", "test"),
+        };
+        let raw = Bytes::from(format!("{cluster:?}"));
+        let (config, endpoints) =
+            ClusterConfig::from_proto(cluster, raw, cx).expect("a valid cluster");
+        let cluster = Cluster::new(config);
+        cluster.apply_endpoints(endpoints.unwrap_or_default());
+        store.apply([(Arc::clone(&cluster.config.name), Some(Arc::new(cluster)))]);
+    }
+    let cx = Conversion {
+        secrets: &secrets,
+        routes: &tables,
+        notes: NotHonouredFields::of("listener", "test"),
+    };
+    let listener = boot.listeners.into_iter().next().expect("one listener");
+    let listener = Listener::from_proto(listener, Bytes::new(), cx).expect("a valid listener");
+    let metrics = Registry::new();
+    let shared = Shared {
+        clusters: store,
+        metrics: metrics.clone(),
+        hostname: "test".into(),
+    };
+    let local = Local::new(Worker::new(0), shared);
+    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let addr = socket.local_addr().expect("bound");
+    let drain = Switch::new();
+    let signal = drain.signal();
+    tokio::task::spawn_local(accept(socket, listener, local, signal));
+    Proxy {
+        addr,
+        metrics,
+        drain,
+    }
+}
+
+async fn accept(socket: TcpListener, listener: Listener, local: Rc<Local>, signal: Signal) {
+    loop {
+        let (tcp, peer) = socket.accept().await.expect("accepted");
+        let facts = ConnectionFacts::plain(peer, tcp.local_addr().expect("connected"));
+        let chain = listener.chains.find(&facts).expect("the only chain");
+        let Handler::Http(config) = &chain.handler else {
+            panic!("an HTTP chain")
+        };
+        let stream = Stream::Plain(Socket::new(Raw::Tcp(tcp)));
+        let downstream = Downstream::new(stream, None, signal.clone());
+        tokio::task::spawn_local(tulle_proxy::http::serve(
+            downstream,
+            Arc::clone(config),
+            facts,
+            Rc::clone(&local),
+        ));
+    }
+}
+
+fn yaml(routes: &str, clusters: &[(&str, &[SocketAddr], &str)]) -> String {
+    let routes = indent(routes, 18);
+    let mut text = format!(
+        r#"
+node: {{ id: test, cluster: test }}
+static_resources:
+  listeners:
+  - name: main
+    address: {{ socket_address: {{ address: 127.0.0.1, port_value: 1 }} }}
+    filter_chains:
+    - filters:
+      - name: hcm
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: test
+          upgrade_configs: [ {{ upgrade_type: websocket }} ]
+          route_config:
+            name: local
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              include_request_attempt_count: true
+              routes:
+{routes}
+          http_filters:
+          - name: router
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
+  clusters:
+"#
+    );
+    for (name, endpoints, more) in clusters {
+        let hosts: String = endpoints
+            .iter()
+            .map(|at| {
+                let (ip, port) = (at.ip(), at.port());
+                format!("          - endpoint: {{ address: {{ socket_address: {{ address: {ip}, port_value: {port} }} }} }}\n")
+            })
+            .collect();
+        let more = indent(more, 4);
+        text.push_str(&format!(
+            "  - name: {name}\n    type: STATIC\n    connect_timeout: 2s\n{more}\n    load_assignment:\n      \
+             cluster_name: {name}\n      endpoints:\n      - lb_endpoints:\n{hosts}"
+        ));
+    }
+    text
+}
+
+fn indent(text: &str, by: usize) -> String {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines
+        .map(|line| format!("{}{line}", " ".repeat(by)))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// A route that sends everything to cluster `web`.
+pub(super) const TO_WEB: &str = "- match: { prefix: / }\n  route: { cluster: web, timeout: 5s }";
+
+/// Extra YAML of a cluster that speaks HTTP/2.
+pub(super) const HTTP2: &str = r#"
+typed_extension_protocol_options:
+  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+    explicit_http_config: { http2_protocol_options: {} }
+"#;
+
+/// A raw client connection.
+pub(super) struct Client(TcpStream);
+
+impl Client {
+    pub(super) async fn connect(to: SocketAddr) -> Self {
+        Self(TcpStream::connect(to).await.expect("connected"))
+    }
+
+    pub(super) async fn send(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).await.expect("sent");
+    }
+
+    /// Everything until the proxy closes.
+    pub(super) async fn rest(&mut self) -> String {
+        let mut all = Vec::new();
+        self.0.read_to_end(&mut all).await.expect("read");
+        String::from_utf8_lossy(&all).into_owned()
+    }
+
+    /// Bytes until `end` has come.
+    pub(super) async fn until(&mut self, end: &str) -> String {
+        let mut all = Vec::new();
+        let mut byte = [0];
+        while !all.ends_with(end.as_bytes()) {
+            let count = self.0.read(&mut byte).await.expect("read");
+            assert!(
+                count == 1,
+                "closed after {:?}",
+                String::from_utf8_lossy(&all)
+            );
+            all.push(byte[0]);
+        }
+        String::from_utf8_lossy(&all).into_owned()
+    }
+}
+
+/// An upstream that runs `script` on each connection, with its number.
+pub(super) async fn upstream<F>(script: impl Fn(usize, Client) -> F + 'static) -> SocketAddr
+where
+    F: Future<Output = ()> + 'static,
+{
+    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let addr = socket.local_addr().expect("bound");
+    tokio::task::spawn_local(async move {
+        for number in 0.. {
+            let (tcp, _) = socket.accept().await.expect("accepted");
+            tokio::task::spawn_local(script(number, Client(tcp)));
+        }
+    });
+    addr
+}
+
+/// An address on which nobody listens.
+pub(super) async fn closed_port() -> SocketAddr {
+    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    socket.local_addr().expect("bound")
+}

@@ -1,0 +1,196 @@
+//! HTTP/2 on either side, with the `h2` crate as client and server.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::harness::{Client, HTTP2, TO_WEB, run, start, upstream};
+
+/// A server that answers each request with its body and gRPC-like trailers.
+async fn echo() -> SocketAddr {
+    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let addr = socket.local_addr().expect("bound");
+    tokio::task::spawn_local(async move {
+        loop {
+            let (tcp, _) = socket.accept().await.expect("accepted");
+            tokio::task::spawn_local(async move {
+                let mut connection = h2::server::handshake(tcp).await.expect("a preface");
+                while let Some(Ok((request, respond))) = connection.accept().await {
+                    tokio::task::spawn_local(answer(request, respond));
+                }
+            });
+        }
+    });
+    addr
+}
+
+async fn answer(request: Request<h2::RecvStream>, mut respond: h2::server::SendResponse<Bytes>) {
+    let mut body = request.into_body();
+    let response = Response::builder()
+        .header("content-type", "application/grpc")
+        .body(())
+        .expect("valid");
+    let mut send = respond.send_response(response, false).expect("sent");
+    while let Some(data) = body.data().await {
+        let data = data.expect("data");
+        let _ = body.flow_control().release_capacity(data.len());
+        send.send_data(data, false).expect("sent");
+    }
+    let trailers = HeaderMap::from_iter([(
+        http::HeaderName::from_static("grpc-status"),
+        http::HeaderValue::from_static("0"),
+    )]);
+    send.send_trailers(trailers).expect("sent");
+}
+
+async fn client(to: SocketAddr) -> h2::client::SendRequest<Bytes> {
+    let tcp = TcpStream::connect(to).await.expect("connected");
+    let (sender, connection) = h2::client::handshake(tcp).await.expect("a handshake");
+    tokio::task::spawn_local(async move {
+        let _ = connection.await;
+    });
+    sender
+}
+
+async fn exchange(
+    sender: &h2::client::SendRequest<Bytes>,
+    body: Vec<u8>,
+) -> (StatusCode, Vec<u8>, Option<HeaderMap>) {
+    let mut sender = sender.clone().ready().await.expect("ready");
+    let request = Request::post("http://x/pkg.Service/Call")
+        .header("content-type", "application/grpc")
+        .header("te", "trailers");
+    let (response, mut send) = sender
+        .send_request(request.body(()).expect("valid"), false)
+        .expect("sent");
+    let upload = async {
+        let mut rest = Bytes::from(body);
+        while !rest.is_empty() {
+            send.reserve_capacity(rest.len());
+            let capacity = std::future::poll_fn(|cx| send.poll_capacity(cx))
+                .await
+                .expect("open")
+                .expect("capacity");
+            send.send_data(rest.split_to(capacity.min(rest.len())), false)
+                .expect("sent");
+        }
+        send.send_data(Bytes::new(), true).expect("sent");
+    };
+    let download = async {
+        let response = response.await.expect("a response");
+        let status = response.status();
+        let mut recv = response.into_body();
+        let mut all = Vec::new();
+        while let Some(data) = recv.data().await {
+            let data = data.expect("data");
+            let _ = recv.flow_control().release_capacity(data.len());
+            all.extend_from_slice(&data);
+        }
+        (status, all, recv.trailers().await.expect("an end"))
+    };
+    let ((), downloaded) = tokio::join!(upload, download);
+    downloaded
+}
+
+#[test]
+fn grpc_passes_with_its_trailers_and_streams_share_a_connection() {
+    run(async {
+        let proxy = start(TO_WEB, &[("web", &[echo().await], HTTP2)]).await;
+        let sender = client(proxy.addr).await;
+        let calls = (0..20)
+            .map(|number| exchange(&sender, vec![number as u8; 100]))
+            .collect::<Vec<_>>();
+        for (number, (status, body, trailers)) in futures_util::future::join_all(calls)
+            .await
+            .into_iter()
+            .enumerate()
+        {
+            assert_eq!((status, body), (StatusCode::OK, vec![number as u8; 100]));
+            assert_eq!(
+                trailers
+                    .expect("trailers")
+                    .get("grpc-status")
+                    .map(|status| status.as_bytes()),
+                Some(b"0".as_slice())
+            );
+        }
+        let stats = proxy.metrics.render_text();
+        assert!(
+            stats.contains("cluster.web.upstream_cx_http2_total: 1\n"),
+            "{stats}"
+        );
+    });
+}
+
+#[test]
+fn a_body_beyond_every_window_passes_whole() {
+    run(async {
+        let proxy = start(TO_WEB, &[("web", &[echo().await], HTTP2)]).await;
+        let body: Vec<u8> = (0..3_000_000_u32).map(|at| (at % 251) as u8).collect();
+        let (status, echoed, _) = exchange(&client(proxy.addr).await, body.clone()).await;
+        assert!(status == StatusCode::OK && echoed == body);
+    });
+}
+
+#[test]
+fn http1_clients_reach_http2_servers() {
+    run(async {
+        let proxy = start(TO_WEB, &[("web", &[echo().await], HTTP2)]).await;
+        let mut client = Client::connect(proxy.addr).await;
+        client
+            .send("POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi")
+            .await;
+        let all = client.until("\r\n0\r\ngrpc-status: 0\r\n\r\n").await;
+        assert!(
+            all.contains("transfer-encoding: chunked\r\n") && all.contains("\r\n2\r\nhi"),
+            "{all}"
+        );
+    });
+}
+
+#[test]
+fn http2_clients_reach_http1_servers() {
+    run(async {
+        let web = upstream(|_, mut server| async move {
+            let all = server.until("\r\n0\r\n\r\n").await;
+            assert!(
+                all.starts_with("POST /pkg.Service/Call HTTP/1.1\r\nhost: x\r\n"),
+                "{all}"
+            );
+            server
+                .send("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfine")
+                .await;
+        })
+        .await;
+        let proxy = start(TO_WEB, &[("web", &[web], "")]).await;
+        let (status, body, trailers) = exchange(&client(proxy.addr).await, b"hi".to_vec()).await;
+        assert_eq!(
+            (status, body, trailers.is_none()),
+            (StatusCode::OK, b"fine".to_vec(), true)
+        );
+    });
+}
+
+#[test]
+fn a_grpc_client_gets_a_grpc_status_from_the_proxy() {
+    run(async {
+        let proxy = start(TO_WEB, &[("web", &[], "")]).await;
+        let mut sender = client(proxy.addr).await.ready().await.expect("ready");
+        let request = Request::post("http://x/a.B/C")
+            .header("content-type", "application/grpc")
+            .body(())
+            .expect("valid");
+        let (response, _) = sender.send_request(request, true).expect("sent");
+        let response = response.await.expect("a response");
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(
+            response
+                .headers()
+                .get("grpc-status")
+                .map(|status| status.as_bytes()),
+            Some(b"14".as_slice())
+        );
+    });
+}
