@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
+pub(crate) mod buffer;
 mod connect;
 mod peer;
 mod raw;
-mod read_ahead;
 mod socket;
 mod stream;
 pub mod tls;
 
+pub(crate) use connect::set_keepalive;
 pub use connect::{Address, ConnectError, ConnectFailure, ConnectOptions, Keepalive, connect};
 pub use peer::PeerIdentity;
 pub(crate) use peer::pem;

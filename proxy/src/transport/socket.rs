@@ -1,7 +1,7 @@
 //! A socket with what was read from it ahead of time: by protocol inspection, or under TLS in large pieces.
 
+use super::buffer::ReadAhead;
 use super::raw::Raw;
-use super::read_ahead::ReadAhead;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

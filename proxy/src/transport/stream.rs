@@ -111,6 +111,11 @@ impl Upstream {
         self.stream
     }
 
+    /// The bytes alone, where the connection stays with its owner.
+    pub(crate) fn stream_mut(&mut self) -> &mut Stream {
+        &mut self.stream
+    }
+
     /// Whether nothing arrived on an idle connection: neither bytes nor the end. A pool asks before it reuses one.
     pub fn is_quiet(&self) -> bool {
         let mut cx = Context::from_waker(std::task::Waker::noop());

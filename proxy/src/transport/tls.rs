@@ -10,6 +10,9 @@ pub mod san;
 mod server;
 mod verify;
 
+#[cfg(test)]
+mod tests;
+
 pub use client::ClientContext;
 pub use config::{ClientTls, ServerTls, TlsConfig, TlsParams, TlsVersion, Validation};
 pub use san::{SanKind, SanMatcher, TextMatch};

@@ -1,5 +1,5 @@
-//! A read buffer that is taken from a free list of the thread while it holds bytes and goes back as soon as it is
-//! empty, so that idle connections hold none.
+//! Read buffers: taken from a free list of the thread while they hold bytes, back as soon as they are empty, so that
+//! idle connections hold none.
 
 use std::cell::RefCell;
 
