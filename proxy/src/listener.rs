@@ -1,9 +1,17 @@
 //! Listeners: where connections are accepted, what is found out about them, and which filter chain serves them.
 //!
-//! This module owns the validated listener and its store. It knows nothing of sockets.
+//! This module owns the validated listener, its store, and the way of a connection from a listening socket to the chain
+//! that serves it.
 
+mod accept;
+mod active;
+mod dispatch;
 pub mod filter_chain;
+pub mod inspect;
+pub(crate) mod original_dst;
 pub(crate) mod proto;
+mod serve;
+mod sockets;
 pub mod store;
 
 use std::net::SocketAddr;
@@ -12,7 +20,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use dispatch::Dispatcher;
 pub use filter_chain::{ChainMatch, ConnectionFacts, FilterChain, FilterChains, Handler, NoChain};
+pub use sockets::{BindError, Sockets};
 pub use store::{ListenerSnapshot, Listeners};
 
 use crate::config::access_log::AccessLogConfig;

@@ -10,8 +10,8 @@ thread_local! {
     static READING: Cell<Option<(Instant, u8)>> = const { Cell::new(None) };
 }
 
-/// The time of this turn.
-pub(crate) fn now() -> Instant {
+/// The time of this turn of the calling thread's event loop: good to a few milliseconds.
+pub fn now() -> Instant {
     READING.with(|reading| match reading.get() {
         Some((time, left)) if left > 0 => {
             reading.set(Some((time, left - 1)));

@@ -1,0 +1,135 @@
+//! The worker threads of the process and how work reaches them.
+
+use super::{Parts, Worker, runtime};
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::mpsc;
+
+/// Work for a worker: run on its thread, must not block; usually it spawns a local task.
+pub type Job = Box<dyn FnOnce(Rc<Worker>) + Send>;
+
+/// Jobs on their way to one worker. Bounded; whoever meets a full queue keeps the job.
+const QUEUE: usize = 1024;
+
+/// All workers; clones are handles on the same threads, which end with the last of them.
+#[derive(Clone)]
+pub struct Workers {
+    mailboxes: Arc<[Mailbox]>,
+    /// Whose turn it is to get a long-lived job.
+    turn: Arc<AtomicUsize>,
+}
+
+struct Mailbox {
+    jobs: mpsc::Sender<Job>,
+    connections: Arc<AtomicUsize>,
+}
+
+/// One connection in the count of its worker.
+#[derive(Debug)]
+pub(crate) struct Load(Arc<AtomicUsize>);
+
+impl Workers {
+    /// Starts `count` threads named `tulle-wrk-N`.
+    ///
+    /// # Errors
+    /// If the kernel gives no threads or event loops.
+    pub fn start(count: usize, parts: &Parts) -> io::Result<Self> {
+        let mailboxes = (0..count.max(1)).map(|id| start_one(id, parts.clone()));
+        Ok(Self {
+            mailboxes: mailboxes.collect::<io::Result<_>>()?,
+            turn: Arc::default(),
+        })
+    }
+
+    /// Connections being served.
+    pub fn active_connections(&self) -> usize {
+        let counts = self.mailboxes.iter().map(|mailbox| &mailbox.connections);
+        counts.map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Connections being served by each worker.
+    pub fn connections_by_worker(&self) -> Vec<usize> {
+        let counts = self.mailboxes.iter().map(|mailbox| &mailbox.connections);
+        counts.map(|count| count.load(Ordering::Relaxed)).collect()
+    }
+
+    /// Gives a long-lived job to the worker whose turn it is; to the next one if its queue is full.
+    pub(crate) fn spread(&self, mut job: Job) {
+        let first = self.turn.fetch_add(1, Ordering::Relaxed);
+        for step in 0..self.mailboxes.len() {
+            match self.send((first + step) % self.mailboxes.len(), job) {
+                Ok(()) => return,
+                Err(back) => job = back,
+            }
+        }
+        tracing::error!("every worker's queue is full; a listening socket is not served");
+    }
+
+    /// Gives a job to one worker; the job comes back if its queue is full.
+    pub(crate) fn send(&self, worker: usize, job: Job) -> Result<(), Job> {
+        self.mailboxes[worker]
+            .jobs
+            .try_send(job)
+            .map_err(mpsc::error::TrySendError::into_inner)
+    }
+
+    /// The worker with the fewest connections, `preferred` among equals; it is counted one more from now on.
+    pub(crate) fn least_loaded(&self, preferred: usize) -> (usize, Load) {
+        let least = self.least_busy(preferred);
+        let count = &self.mailboxes[least].connections;
+        count.fetch_add(1, Ordering::Relaxed);
+        (least, Load(Arc::clone(count)))
+    }
+
+    fn least_busy(&self, preferred: usize) -> usize {
+        let load = |id: usize| self.mailboxes[id].connections.load(Ordering::Relaxed);
+        let others = (0..self.mailboxes.len()).filter(|id| *id != preferred);
+        std::iter::once(preferred)
+            .chain(others)
+            .min_by_key(|id| load(*id))
+            .unwrap_or(preferred)
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Workers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} workers", self.mailboxes.len())
+    }
+}
+
+fn start_one(id: usize, parts: Parts) -> io::Result<Mailbox> {
+    let (jobs, mut waiting) = mpsc::channel::<Job>(QUEUE);
+    let (started, start) = std::sync::mpsc::sync_channel(1);
+    let name = format!("tulle-wrk-{id}");
+    std::thread::Builder::new().name(name).spawn(move || {
+        let runtime = match runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let _ = started.send(Err(error));
+                return;
+            }
+        };
+        let _ = started.send(Ok(()));
+        runtime.block_on(async move {
+            let worker = Worker::new(id, parts);
+            while let Some(job) = waiting.recv().await {
+                job(Rc::clone(&worker));
+            }
+        });
+    })?;
+    let gone = || io::Error::other("a worker thread ended before it began");
+    start.recv().map_err(|_| gone())??;
+    Ok(Mailbox {
+        jobs,
+        connections: Arc::default(),
+    })
+}
