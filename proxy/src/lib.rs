@@ -15,6 +15,7 @@ pub mod listener;
 pub mod logging;
 pub mod matcher;
 pub mod secret;
+pub mod status;
 pub mod tcp;
 pub mod telemetry;
 pub mod transport;
