@@ -7,7 +7,7 @@ use super::original_dst::canonical;
 use super::serve::{self, Arrival};
 use crate::drain;
 use crate::transport::set_keepalive;
-use crate::worker::{Job, Load, Worker};
+use crate::worker::{Job, Load, Thread};
 use arc_swap::ArcSwapOption;
 use socket2::SockRef;
 use std::io;
@@ -36,7 +36,7 @@ impl Acceptor {
         })
     }
 
-    async fn run(mut self, worker: Rc<Worker>) {
+    async fn run(mut self, worker: Rc<Thread>) {
         let listener = self
             .socket
             .try_clone()
@@ -66,7 +66,7 @@ impl Acceptor {
     }
 
     /// Gives a connection to the worker with the fewest.
-    fn place(&self, socket: TcpStream, peer: SocketAddr, worker: &Rc<Worker>) {
+    fn place(&self, socket: TcpStream, peer: SocketAddr, worker: &Rc<Thread>) {
         let Some(active) = self.slot.load_full() else {
             return;
         };
@@ -101,7 +101,7 @@ impl Acceptor {
     }
 }
 
-fn start(socket: TcpStream, arrival: Arrival, load: Load, worker: &Rc<Worker>) {
+fn start(socket: TcpStream, arrival: Arrival, load: Load, worker: &Rc<Thread>) {
     let worker = Rc::clone(worker);
     tokio::task::spawn_local(async move {
         serve::serve(socket, arrival, worker).await;

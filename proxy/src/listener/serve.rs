@@ -5,10 +5,11 @@ use super::dispatch::Shared;
 use super::filter_chain::{ConnectionFacts, FilterChain, Handler, Verdict};
 use super::inspect::{self, Outcome, Unserved};
 use super::original_dst::{canonical, original_dst};
+use crate::http;
 use crate::tcp::config::TcpConfig;
 use crate::tcp::{Session, Speaker, first_to_speak};
 use crate::transport::{Downstream, DownstreamTransport, Raw, Socket, Stream};
-use crate::worker::Worker;
+use crate::worker::Thread;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -32,7 +33,7 @@ struct Arrived {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(socket: TcpStream, arrival: Arrival, worker: Rc<Worker>) {
+pub(crate) async fn serve(socket: TcpStream, arrival: Arrival, worker: Rc<Thread>) {
     let peer = arrival.peer;
     let arrived = match arrive(socket, arrival) {
         Ok(arrived) => arrived,
@@ -69,7 +70,7 @@ fn arrive(socket: TcpStream, arrival: Arrival) -> std::io::Result<Arrived> {
 }
 
 impl Arrived {
-    async fn serve(mut self, worker: Rc<Worker>) {
+    async fn serve(mut self, worker: Rc<Thread>) {
         let listener = Arc::clone(&self.active.listener);
         let outcome = match inspect::inspect(&mut self.socket, &listener, &mut self.facts).await {
             Ok(outcome) => outcome,
@@ -91,7 +92,7 @@ impl Arrived {
 
     /// The client is silent and nothing says which protocol it speaks: dial the upstream, and whoever speaks first
     /// decides. A server that greets gets its bytes through; a client that begins late is inspected after all.
-    async fn serve_silent(mut self, config: Arc<TcpConfig>, worker: Rc<Worker>) {
+    async fn serve_silent(mut self, config: Arc<TcpConfig>, worker: Rc<Thread>) {
         let session = Session::connect(&config, &self.facts, self.own_address, &worker).await;
         let stream = Stream::Plain(self.socket);
         match session {
@@ -123,7 +124,7 @@ impl Arrived {
     }
 
     /// The chain for what is known now, unless it denies the connection.
-    fn chain(&self, worker: &Worker) -> Option<Arc<FilterChain>> {
+    fn chain(&self, worker: &Thread) -> Option<Arc<FilterChain>> {
         let stats = self.active.stats;
         let chain = match self.active.listener.chains.find(&self.facts) {
             Ok(chain) => Arc::clone(chain),
@@ -141,14 +142,14 @@ impl Arrived {
         Some(chain)
     }
 
-    async fn hand_over(self, chain: &FilterChain, worker: Rc<Worker>) {
+    async fn hand_over(self, chain: &FilterChain, worker: Rc<Thread>) {
         let (facts, own_address) = (self.facts.clone(), self.own_address);
         let Some(downstream) = self.secure(chain, &worker).await else {
             return;
         };
         match &chain.handler {
             Handler::Http(config) => {
-                (worker.http())(downstream, Arc::clone(config), facts, Rc::clone(&worker)).await;
+                http::serve(downstream, Arc::clone(config), facts, worker.http()).await;
             }
             Handler::Tcp(config) => {
                 match Session::connect(config, &facts, own_address, &worker).await {
@@ -168,7 +169,7 @@ impl Arrived {
     }
 
     /// Terminates TLS where the chain asks for it.
-    async fn secure(self, chain: &FilterChain, worker: &Worker) -> Option<Downstream> {
+    async fn secure(self, chain: &FilterChain, worker: &Thread) -> Option<Downstream> {
         let drain = self.active.drain.signal();
         let context = match &chain.transport {
             DownstreamTransport::Plain => {
@@ -202,7 +203,7 @@ impl Arrived {
         }
     }
 
-    fn unserved(&self, error: &Unserved, worker: &Worker) {
+    fn unserved(&self, error: &Unserved, worker: &Thread) {
         if matches!(error, Unserved::TimedOut(_)) {
             self.active.stats.pre_cx_timeout.increment(worker.shard());
         }
@@ -213,11 +214,11 @@ impl Arrived {
 /// A connection in the counters of its listener.
 struct Counted {
     active: Arc<Active>,
-    worker: Rc<Worker>,
+    worker: Rc<Thread>,
 }
 
 impl Counted {
-    fn begin(active: &Arc<Active>, worker: &Rc<Worker>) -> Self {
+    fn begin(active: &Arc<Active>, worker: &Rc<Thread>) -> Self {
         active.stats.cx_total.increment(worker.shard());
         active.stats.cx_active.add(worker.shard(), 1);
         Self {

@@ -11,7 +11,7 @@ use crate::listener::ConnectionFacts;
 use crate::transport::{
     self, Address, ConnectError, ConnectFailure, ConnectOptions, Downstream, Stream, Upstream,
 };
-use crate::worker::Worker;
+use crate::worker::Thread;
 use std::future::poll_fn;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::rc::Rc;
@@ -57,7 +57,7 @@ pub(crate) enum NoUpstream {
 #[derive(Debug)]
 pub(crate) struct Session {
     config: Arc<TcpConfig>,
-    worker: Rc<Worker>,
+    worker: Rc<Thread>,
     upstream: Upstream,
     counters: ClusterCounters,
     _endpoint: ActiveGuard,
@@ -80,7 +80,7 @@ impl Session {
         config: &Arc<TcpConfig>,
         facts: &ConnectionFacts,
         own_address: Option<std::net::SocketAddr>,
-        worker: &Rc<Worker>,
+        worker: &Rc<Thread>,
     ) -> Result<Self, NoUpstream> {
         let chosen = worker.with_rng(|rng| config.pick_cluster(rng.u64(..)).clone());
         let cluster = worker
@@ -198,7 +198,7 @@ pub(crate) async fn first_to_speak(downstream: &Stream, upstream: &Upstream) -> 
 fn acquire(
     cluster: &Cluster,
     counters: ClusterCounters,
-    worker: &Worker,
+    worker: &Thread,
 ) -> Result<Permit, NoUpstream> {
     cluster
         .breakers
@@ -248,7 +248,7 @@ fn refuse_loop(
     }
 }
 
-fn count_failure(error: &ConnectError, counters: ClusterCounters, worker: &Worker) {
+fn count_failure(error: &ConnectError, counters: ClusterCounters, worker: &Thread) {
     counters.cx_connect_fail.increment(worker.shard());
     match &error.failure {
         ConnectFailure::TimedOut(_) => counters.cx_connect_timeout.increment(worker.shard()),

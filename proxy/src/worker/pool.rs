@@ -1,6 +1,7 @@
 //! The worker threads of the process and how work reaches them.
 
-use super::{Parts, Worker, runtime};
+use super::{Thread, runtime};
+use crate::http;
 use std::fmt;
 use std::io;
 use std::rc::Rc;
@@ -9,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::mpsc;
 
 /// Work for a worker: run on its thread, must not block; usually it spawns a local task.
-pub type Job = Box<dyn FnOnce(Rc<Worker>) + Send>;
+pub type Job = Box<dyn FnOnce(Rc<Thread>) + Send>;
 
 /// Jobs on their way to one worker. Bounded; whoever meets a full queue keeps the job.
 const QUEUE: usize = 1024;
@@ -36,8 +37,8 @@ impl Workers {
     ///
     /// # Errors
     /// If the kernel gives no threads or event loops.
-    pub fn start(count: usize, parts: &Parts) -> io::Result<Self> {
-        let mailboxes = (0..count.max(1)).map(|id| start_one(id, parts.clone()));
+    pub fn start(count: usize, shared: &http::Shared) -> io::Result<Self> {
+        let mailboxes = (0..count.max(1)).map(|id| start_one(id, shared.clone()));
         Ok(Self {
             mailboxes: mailboxes.collect::<io::Result<_>>()?,
             turn: Arc::default(),
@@ -106,7 +107,7 @@ impl fmt::Debug for Workers {
     }
 }
 
-fn start_one(id: usize, parts: Parts) -> io::Result<Mailbox> {
+fn start_one(id: usize, shared: http::Shared) -> io::Result<Mailbox> {
     let (jobs, mut waiting) = mpsc::channel::<Job>(QUEUE);
     let (started, start) = std::sync::mpsc::sync_channel(1);
     let name = format!("tulle-wrk-{id}");
@@ -120,7 +121,7 @@ fn start_one(id: usize, parts: Parts) -> io::Result<Mailbox> {
         };
         let _ = started.send(Ok(()));
         runtime.block_on(async move {
-            let worker = Worker::new(id, parts);
+            let worker = Thread::new(id, shared);
             while let Some(job) = waiting.recv().await {
                 job(Rc::clone(&worker));
             }
