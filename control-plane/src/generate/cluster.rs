@@ -220,7 +220,7 @@ fn transport(cluster: &mut Cluster, scope: &Scope, target: &Target<'_>, policy: 
             if discovery(target, policy) == DiscoveryType::OriginalDst {
                 // Such a cluster knows no endpoint before it is dialled, so it cannot choose by endpoint.
                 cluster.transport_socket = all_speak_mesh_tls(scope, target).then_some(mesh);
-            } else if !service.endpoints().is_empty() {
+            } else {
                 cluster.transport_socket_matches = vec![
                     transport_match(MESH_TLS, Some(TLS_MODE_ISTIO), mesh),
                     transport_match(PLAINTEXT, None, tls::raw_buffer()),

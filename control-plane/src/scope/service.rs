@@ -60,13 +60,13 @@ impl ScopedService {
 
     /// The identities that its endpoints may prove, sorted.
     ///
-    /// An endpoint without sidecar proves none.
+    /// Endpoints without sidecar count too: they may get one without any other change to the service.
     pub(crate) fn identities(&self) -> Vec<Identity> {
-        let meshed = self
+        let known = self
             .endpoints()
             .iter()
-            .filter(|endpoint| endpoint.mtls && !endpoint.service_account.is_empty());
-        let identities: BTreeSet<_> = meshed
+            .filter(|endpoint| !endpoint.service_account.is_empty());
+        let identities: BTreeSet<_> = known
             .map(|endpoint| Identity {
                 namespace: endpoint.namespace.clone(),
                 service_account: endpoint.service_account.clone(),
