@@ -14,6 +14,7 @@ use super::filter::{Filter, RbacVerdict};
 use super::forward;
 use super::head::{Fields, KnownName, Version};
 use super::local_reply::LocalReply;
+use super::log;
 use super::prepare;
 use super::redirect;
 use super::respond;
@@ -253,4 +254,5 @@ fn finish(exchange: &mut Exchange<'_>) {
     );
     stats.downstream_rq_active.add(shard, -1);
     stats.completed(shard, exchange.record.status);
+    log::record(exchange);
 }

@@ -12,6 +12,9 @@ use super::config::HttpConfig;
 use super::stats::HttpStats;
 use crate::cluster::Clusters;
 use crate::cluster::pool::ClusterPool;
+use crate::config::access_log::AccessLogConfig;
+use crate::telemetry::access_log::line::Line;
+use crate::telemetry::access_log::{Outbox, Writer};
 use crate::telemetry::metrics::{Registry, Shard};
 use crate::worker::Worker;
 
@@ -27,6 +30,8 @@ pub struct Shared {
     pub metrics: Registry,
     /// The name of this machine.
     pub hostname: Arc<str>,
+    /// Where access logs go.
+    pub access_logs: Writer,
 }
 
 /// HTTP on one worker.
@@ -37,6 +42,7 @@ pub struct Local {
     pub(crate) shard: Arc<Shard>,
     /// The name of this machine, for access logs.
     pub(crate) hostname: Arc<str>,
+    pub(crate) outbox: Rc<Outbox>,
     shared: Shared,
     clusters: RefCell<Known>,
     sites: RefCell<HashMap<usize, Rc<Site>>>,
@@ -55,15 +61,40 @@ struct Known {
 pub(crate) struct Site {
     pub(crate) config: Arc<HttpConfig>,
     pub(crate) stats: HttpStats,
+    pub(crate) logs: Vec<SiteLog>,
+}
+
+/// An access log with its compiled line.
+#[derive(Debug)]
+pub(crate) struct SiteLog {
+    pub(crate) config: Arc<AccessLogConfig>,
+    pub(crate) line: Line,
+}
+
+impl SiteLog {
+    fn compile(config: &Arc<AccessLogConfig>) -> Option<Self> {
+        match Line::compile(&config.format) {
+            Ok(line) => Some(Self {
+                config: Arc::clone(config),
+                line,
+            }),
+            Err(error) => {
+                tracing::warn!(%error, "an access log is not written");
+                None
+            }
+        }
+    }
 }
 
 impl Local {
     /// HTTP on `worker`.
     pub fn new(worker: Rc<Worker>, shared: Shared) -> Rc<Self> {
+        let shard = shared.metrics.shard();
         Rc::new(Self {
             worker,
             buffers: Buffers::new(),
-            shard: shared.metrics.shard(),
+            outbox: Outbox::new(shared.access_logs.clone(), Arc::clone(&shard)),
+            shard,
             hostname: Arc::clone(&shared.hostname),
             shared,
             clusters: RefCell::default(),
@@ -112,9 +143,15 @@ impl Local {
         let mut sites = self.sites.borrow_mut();
         let new = || {
             let stats = HttpStats::new(&self.shared.metrics, &config.stat_prefix);
+            let logs = config
+                .access_logs
+                .iter()
+                .filter_map(SiteLog::compile)
+                .collect();
             Rc::new(Site {
                 config: Arc::clone(config),
                 stats,
+                logs,
             })
         };
         Rc::clone(sites.entry(key).or_insert_with(new))

@@ -6,22 +6,57 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::connection::Exchange;
 use super::head::Fields;
-use crate::telemetry::access_log::format::{Format, HeaderRef, HeaderSource, Operator, Part};
+use crate::config::access_log::{AccessLogFilter, Comparison};
+use crate::telemetry::access_log::format::{Format, HeaderRef, HeaderSource, Operator};
+use crate::telemetry::access_log::line;
 use crate::telemetry::access_log::time;
 
 /// Appends `format`, filled in.
 pub(crate) fn write(format: &Format, exchange: &Exchange<'_>, out: &mut String) {
-    for part in &format.parts {
-        match part {
-            Part::Literal(text) => out.push_str(text),
-            Part::Operator(operator) => {
-                let before = out.len();
-                value(operator, exchange, out);
-                if out.len() == before {
-                    out.push('-');
-                }
-            }
+    line::write_text(format, out, &|operator, out| value(operator, exchange, out));
+}
+
+/// Writes the lines that the connection manager's access logs want of a request that is over.
+pub(crate) fn record(exchange: &Exchange<'_>) {
+    let (local, site) = (&exchange.downstream.local, &exchange.downstream.site);
+    for log in &site.logs {
+        if passes(&log.config.filter, exchange) {
+            let fill = |operator: &Operator, out: &mut String| value(operator, exchange, out);
+            local
+                .outbox
+                .append(&log.config.sink, |out| log.line.write(out, &fill));
         }
+    }
+}
+
+fn passes(filter: &AccessLogFilter, exchange: &Exchange<'_>) -> bool {
+    let record = &exchange.record;
+    match filter {
+        AccessLogFilter::All | AccessLogFilter::NotHealthCheck => true,
+        AccessLogFilter::ResponseFlags(wanted) if wanted.is_empty() => !record.flags.is_empty(),
+        AccessLogFilter::ResponseFlags(wanted) => {
+            let flags = record.flags.to_string();
+            flags
+                .split(',')
+                .any(|flag| wanted.iter().any(|wanted| wanted == flag))
+        }
+        AccessLogFilter::Status(comparison, limit) => {
+            compare(*comparison, u128::from(record.status), *limit)
+        }
+        AccessLogFilter::DurationMs(comparison, limit) => {
+            compare(*comparison, record.start.elapsed().as_millis(), *limit)
+        }
+        AccessLogFilter::And(all) => all.iter().all(|filter| passes(filter, exchange)),
+        AccessLogFilter::Or(any) => any.iter().any(|filter| passes(filter, exchange)),
+    }
+}
+
+fn compare(comparison: Comparison, value: u128, limit: u32) -> bool {
+    match comparison {
+        Comparison::Equal => value == u128::from(limit),
+        Comparison::Different => value != u128::from(limit),
+        Comparison::AtLeast => value >= u128::from(limit),
+        Comparison::AtMost => value <= u128::from(limit),
     }
 }
 

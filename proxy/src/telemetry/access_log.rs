@@ -2,7 +2,11 @@
 
 pub mod flags;
 pub mod format;
+pub(crate) mod line;
+mod sink;
 pub(crate) mod time;
 
 pub use self::flags::ResponseFlags;
 pub use self::format::{Format, InvalidFormat};
+pub(crate) use self::sink::Outbox;
+pub use self::sink::Writer;

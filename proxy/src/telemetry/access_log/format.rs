@@ -125,6 +125,25 @@ operators! {
     Hostname = "HOSTNAME",
 }
 
+impl Operator {
+    /// Whether a JSON line writes it as a number.
+    pub(crate) fn is_number(&self) -> bool {
+        matches!(
+            self,
+            Self::Duration
+                | Self::RequestDuration
+                | Self::ResponseDuration
+                | Self::BytesReceived
+                | Self::BytesSent
+                | Self::ResponseCode
+                | Self::UpstreamRequestAttemptCount
+                | Self::DownstreamLocalPort
+                | Self::DownstreamRemotePort
+                | Self::GrpcStatusNumber
+        )
+    }
+}
+
 /// Sources that this proxy does not keep: known to Envoy, empty here.
 const ABSENT: &[&str] = &[
     "DYNAMIC_METADATA",

@@ -17,6 +17,7 @@ use tulle_proxy::http::route::Routes;
 use tulle_proxy::http::{Local, Shared};
 use tulle_proxy::listener::{ConnectionFacts, Handler, Listener};
 use tulle_proxy::secret::Secrets;
+use tulle_proxy::telemetry::access_log::Writer;
 use tulle_proxy::telemetry::metrics::Registry;
 use tulle_proxy::transport::{Downstream, Raw, Socket, Stream};
 use tulle_proxy::worker::{self, Worker};
@@ -31,13 +32,31 @@ pub(super) struct Proxy {
     pub(super) addr: SocketAddr,
     pub(super) metrics: Registry,
     pub(super) drain: Switch,
+    logs: tempfile::TempDir,
+}
+
+impl Proxy {
+    /// The access log, once it has as many lines.
+    pub(super) async fn log(&self, lines: usize) -> String {
+        let path = self.logs.path().join("access.log");
+        loop {
+            let text = tokio::fs::read_to_string(&path).await.unwrap_or_default();
+            if text.lines().count() >= lines {
+                return text;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 /// Starts a proxy whose route table is `routes` (YAML of a list of routes) and whose clusters are given by name,
 /// endpoints, and further YAML lines.
 pub(super) async fn start(routes: &str, clusters: &[(&str, &[SocketAddr], &str)]) -> Proxy {
+    let logs = tempfile::tempdir().expect("a directory");
+    let log = logs.path().join("access.log");
     let (secrets, tables) = (Secrets::new(), Routes::new());
-    let boot = bootstrap::parse(&yaml(routes, clusters), "test").expect("a valid bootstrap");
+    let boot = bootstrap::parse(&yaml(&log.display().to_string(), routes, clusters), "test")
+        .expect("a valid bootstrap");
     let store = Arc::new(Clusters::new());
     for cluster in boot.clusters {
         let cx = Conversion {
@@ -64,6 +83,7 @@ pub(super) async fn start(routes: &str, clusters: &[(&str, &[SocketAddr], &str)]
         clusters: store,
         metrics: metrics.clone(),
         hostname: "test".into(),
+        access_logs: Writer::start(&metrics).expect("a thread"),
     };
     let local = Local::new(Worker::new(0), shared);
     let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -75,6 +95,7 @@ pub(super) async fn start(routes: &str, clusters: &[(&str, &[SocketAddr], &str)]
         addr,
         metrics,
         drain,
+        logs,
     }
 }
 
@@ -97,7 +118,7 @@ async fn accept(socket: TcpListener, listener: Listener, local: Rc<Local>, signa
     }
 }
 
-fn yaml(routes: &str, clusters: &[(&str, &[SocketAddr], &str)]) -> String {
+fn yaml(log: &str, routes: &str, clusters: &[(&str, &[SocketAddr], &str)]) -> String {
     let routes = indent(routes, 18);
     let mut text = format!(
         r#"
@@ -112,6 +133,13 @@ static_resources:
         typed_config:
           "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: test
+          access_log:
+          - name: file
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+              path: {log}
+              log_format:
+                text_format_source: {{ inline_string: "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_SENT% %UPSTREAM_CLUSTER%\n" }}
           upgrade_configs: [ {{ upgrade_type: websocket }} ]
           route_config:
             name: local

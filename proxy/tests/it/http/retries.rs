@@ -161,5 +161,19 @@ fn without_endpoint_or_answer_the_reply_says_so() {
                 "{path}: {all}"
             );
         }
+        let log = proxy.log(6).await;
+        for line in [
+            "GET /none 503 UH 19 none",
+            "GET /missing 503 NC 0 -",
+            "GET /dead 503 UF ",
+            "GET /silent 504 UT 24 silent",
+            "GET /there 301 - 0 -",
+            "GET /nowhere 404 NR 0 -",
+        ] {
+            assert!(
+                log.lines().any(|logged| logged.starts_with(line)),
+                "{line}: {log}"
+            );
+        }
     });
 }
