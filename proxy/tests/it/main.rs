@@ -1,6 +1,8 @@
 //! Integration tests of the proxy, in process.
 
 #[cfg(test)]
+mod accept;
+#[cfg(test)]
 mod capture;
 #[cfg(test)]
 mod http;
