@@ -4,6 +4,7 @@
 
 pub mod circuit_breaker;
 pub mod config;
+pub mod dns;
 pub mod endpoint;
 pub mod endpoint_set;
 pub mod lb;
@@ -12,6 +13,7 @@ pub mod pick;
 pub(crate) mod pool;
 pub mod store;
 pub mod subset;
+pub mod upkeep;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
