@@ -15,6 +15,7 @@ use tulle_proxy::http::Shared;
 use tulle_proxy::http::route::Routes;
 use tulle_proxy::listener::{Dispatcher, Listener, Listeners, Sockets};
 use tulle_proxy::secret::Secrets;
+use tulle_proxy::telemetry::access_log::Writer;
 use tulle_proxy::telemetry::metrics::Registry;
 use tulle_proxy::worker::{self, Workers};
 
@@ -124,6 +125,7 @@ fn start(upstream: SocketAddr, count: usize) -> Proxy {
         clusters: clusters(&yaml),
         metrics: metrics.clone(),
         hostname: "test".into(),
+        access_logs: Writer::start(&metrics).expect("a thread"),
     };
     let workers = Workers::start(count, &shared).expect("worker threads");
     let (listeners, sockets) = (Arc::new(Listeners::new()), Arc::new(Sockets::new()));
