@@ -5,6 +5,7 @@ use super::copy::{Ended, Limits, Moved, both_ways};
 use super::counters::ClusterCounters;
 use crate::cluster::circuit_breaker::{Overflow, Permit};
 use crate::cluster::endpoint::ActiveGuard;
+use crate::cluster::outlier::Outcome;
 use crate::cluster::{Cluster, Endpoint, PickError, PickFacts};
 use crate::http::route::action::Priority;
 use crate::listener::ConnectionFacts;
@@ -112,6 +113,7 @@ impl Session {
             refuse_loop(&endpoint, own_address)?;
             match Box::pin(attempt(&cluster, &endpoint, facts)).await {
                 Ok(upstream) => {
+                    cluster.report(&endpoint, Outcome::Connected);
                     counters.cx_total.increment(worker.shard());
                     counters.cx_active.add(worker.shard(), 1);
                     return Ok(Self {
@@ -124,6 +126,7 @@ impl Session {
                     });
                 }
                 Err(source) => {
+                    cluster.report(&endpoint, Outcome::LocalFailure);
                     count_failure(&source, counters, worker);
                     tried.push(endpoint.id);
                     if tried.len() >= config.max_connect_attempts as usize {
