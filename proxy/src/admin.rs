@@ -31,6 +31,7 @@ use crate::xds::state::XdsState;
 mod certs;
 mod clusters;
 mod config_dump;
+mod explain;
 
 mod json;
 mod listeners;
@@ -187,6 +188,7 @@ fn show(path: &str, query: &Query, state: &AdminState) -> Reply {
         "/certs" => certs::respond(&state.secrets),
         "/clusters" => clusters::respond(query, state),
         "/config_dump" => config_dump::respond(query, state),
+        "/explain" => explain::respond(query, state),
         "/hot_restart_version" => Reply::text("disabled\n"),
         "/listeners" => listeners::respond(query, &state.listeners),
         "/memory" => server::memory(),

@@ -28,7 +28,10 @@ pub use store::{ListenerSnapshot, Listeners};
 use crate::config::access_log::AccessLogConfig;
 use crate::config::not_honoured::NotHonoured;
 use crate::config::origin::Origin;
-use crate::transport::Keepalive;
+use crate::http::config::{HttpConfig, RouteSource};
+use crate::http::route::{RouteHandle, RouteTable};
+use crate::secret::SecretCell;
+use crate::transport::{DownstreamTransport, Keepalive};
 
 /// A valid listener. Source: Envoy `config.listener.v3.Listener`.
 #[derive(Debug)]
@@ -65,6 +68,44 @@ pub struct Listener {
     pub not_honoured: Vec<NotHonoured>,
     /// The encoded message as it came, for `/config_dump`.
     pub raw: Bytes,
+}
+
+impl Listener {
+    /// The cells of the route tables that its connection managers take from RDS.
+    pub fn route_handles(&self) -> impl Iterator<Item = &Arc<RouteHandle>> {
+        self.managers().filter_map(|manager| match &manager.routes {
+            RouteSource::Rds(handle) => Some(handle),
+            RouteSource::Inline(_) => None,
+        })
+    }
+
+    /// The route tables now in force in its connection managers.
+    pub fn route_tables(&self) -> impl Iterator<Item = Arc<RouteTable>> {
+        self.managers()
+            .filter_map(|manager| manager.routes.current())
+    }
+
+    /// The cells of all secrets that its TLS contexts need.
+    pub fn secrets(&self) -> impl Iterator<Item = &Arc<SecretCell>> {
+        let contexts = self
+            .all_chains()
+            .filter_map(|chain| match &chain.transport {
+                DownstreamTransport::Tls(context) => Some(context),
+                DownstreamTransport::Plain => None,
+            });
+        contexts.flat_map(|context| context.config().common.secrets())
+    }
+
+    fn managers(&self) -> impl Iterator<Item = &Arc<HttpConfig>> {
+        self.all_chains().filter_map(|chain| match &chain.handler {
+            Handler::Http(config) => Some(config),
+            Handler::Tcp(_) | Handler::Refuse(_) => None,
+        })
+    }
+
+    fn all_chains(&self) -> impl Iterator<Item = &Arc<FilterChain>> {
+        self.chains.iter().chain(self.chains.default_chain())
+    }
 }
 
 /// One address to bind.

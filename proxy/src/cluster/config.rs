@@ -16,6 +16,7 @@ use crate::config::not_honoured::NotHonoured;
 use crate::config::origin::Origin;
 use crate::http::config::{Http1Options, Http2Options};
 use crate::http::head::HeaderKey;
+use crate::secret::SecretCell;
 use crate::transport::{Keepalive, UpstreamTransport};
 
 /// A valid cluster without its endpoints.
@@ -219,5 +220,19 @@ impl ClusterConfig {
             .iter()
             .find(|one| labels.has(&one.labels));
         matching.map_or(&self.transport, |one| &one.transport)
+    }
+}
+
+impl ClusterConfig {
+    /// The cells of all secrets that its TLS contexts need.
+    pub fn secrets(&self) -> impl Iterator<Item = &Arc<SecretCell>> {
+        let others = self.transport_matches.iter().map(|one| &one.transport);
+        let contexts = std::iter::once(&self.transport)
+            .chain(others)
+            .filter_map(|transport| match transport {
+                UpstreamTransport::Tls(context) => Some(context),
+                UpstreamTransport::Plain => None,
+            });
+        contexts.flat_map(|context| context.config().common.secrets())
     }
 }

@@ -6,6 +6,7 @@ mod validation;
 use std::sync::Arc;
 
 use xds_proto::pb::envoy::config::core::v3 as core;
+use xds_proto::pb::envoy::config::core::v3::config_source::ConfigSourceSpecifier;
 use xds_proto::pb::envoy::config::core::v3::transport_socket::ConfigType;
 use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3 as pb;
 use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3::common_tls_context::ValidationContextType;
@@ -337,14 +338,23 @@ fn certificate(cx: &mut Conversion<'_>, certificate: pb::TlsCertificate) -> Read
     )))
 }
 
-/// The cell of a secret by name; who fills it is the business of the SDS client and of the identity.
+/// The cell of a secret by name, and whether its value is to be asked for on the aggregated stream. Secrets of other
+/// servers and static ones are filled by the SDS client, the identity and the bootstrap.
 fn sds(cx: &Conversion<'_>, config: pb::SdsSecretConfig) -> Read<Arc<SecretCell>> {
-    let pb::SdsSecretConfig {
-        name,
-        sds_config: _,
-    } = config;
+    let pb::SdsSecretConfig { name, sds_config } = config;
     refuse_if(name.is_empty(), "name", "must not be empty")?;
-    Ok(cx.secrets.cell(&name))
+    match sds_config.and_then(|source| source.config_source_specifier) {
+        Some(ConfigSourceSpecifier::Ads(_) | ConfigSourceSpecifier::Self_(_)) => {
+            Ok(cx.secrets.cell_over_ads(&name))
+        }
+        Some(ConfigSourceSpecifier::ApiConfigSource(_)) | None => Ok(cx.secrets.cell(&name)),
+        Some(ConfigSourceSpecifier::Path(_) | ConfigSourceSpecifier::PathConfigSource(_)) => {
+            Err(InvalidField::new(
+                "sds_config",
+                "secrets in files of their own are not supported; name certificate files, ADS or an SDS cluster",
+            ))
+        }
+    }
 }
 
 fn validation(cx: &mut Conversion<'_>, context: ValidationContextType) -> Read<Validation> {
