@@ -7,6 +7,7 @@ mod connection;
 mod deadline;
 mod edits;
 pub mod filter;
+mod filters;
 mod forward;
 mod handle;
 mod hash;

@@ -17,6 +17,7 @@ use super::codec::leg::Leg;
 use super::codec::pump::{Pump, Replay};
 use super::connection::Exchange;
 use super::edits;
+use super::filters;
 use super::handle::{self, Ending, Routed, Stop};
 use super::head::KnownName;
 use super::local_reply::LocalReply;
@@ -68,22 +69,25 @@ pub(crate) async fn forward(
     routed: &Routed,
     to: &Forward,
 ) -> Result<Ending, Stop> {
-    let plan = plan(exchange, routed, to)?;
+    let chosen = choose(exchange, to)?;
+    filters::on_request(exchange, routed, &chosen.1.cluster.config.name).await?;
+    let plan = plan(exchange, routed, to, chosen)?;
     let mut pump = body_pump(exchange, &plan);
     let answer = attempts(exchange, down, &plan, &mut pump).await?;
     let edited = Edited {
         routed: plan.routed,
         weighted: plan.weighted,
     };
+    filters::on_response(exchange, plan.routed);
     respond::prepare(exchange, Some(edited));
     stream::respond(exchange, down, answer, &plan, pump).await
 }
 
-fn plan<'a>(
+/// The cluster for the request, and the entry of the weighted list that was drawn.
+fn choose<'a>(
     exchange: &mut Exchange<'_>,
-    routed: &'a Routed,
     to: &'a Forward,
-) -> Result<Plan<'a>, Stop> {
+) -> Result<(Option<&'a WeightedCluster>, Rc<ClusterPool>), Stop> {
     let downstream = exchange.downstream;
     let random = downstream.local.worker.with_rng(|rng| rng.u64(..));
     let no_cluster = || {
@@ -94,19 +98,24 @@ fn plan<'a>(
             .increment(&downstream.local.shard);
         Stop::from(LocalReply::no_cluster(to.cluster_not_found))
     };
-    let (weighted, cluster) = {
-        let picked = to
-            .pick_cluster(&handle::facts(exchange), random)
-            .map_err(|_| no_cluster())?;
-        (
-            picked.weighted,
-            downstream
-                .local
-                .cluster(&picked.name)
-                .ok_or_else(no_cluster)?,
-        )
-    };
+    let picked = to
+        .pick_cluster(&handle::facts(exchange), random)
+        .map_err(|_| no_cluster())?;
+    let cluster = downstream
+        .local
+        .cluster(&picked.name)
+        .ok_or_else(no_cluster)?;
+    let weighted = picked.weighted;
     exchange.record.cluster = Some(Rc::clone(&cluster));
+    Ok((weighted, cluster))
+}
+
+fn plan<'a>(
+    exchange: &mut Exchange<'_>,
+    routed: &'a Routed,
+    to: &'a Forward,
+    (weighted, cluster): (Option<&'a WeightedCluster>, Rc<ClusterPool>),
+) -> Result<Plan<'a>, Stop> {
     let upgrade = exchange.upgrade && allows_upgrade(exchange, to)?;
     if !upgrade {
         exchange.request.fields.remove_known(KnownName::Upgrade);

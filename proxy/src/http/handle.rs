@@ -10,7 +10,7 @@ use super::codec::h1::Framing;
 use super::codec::h1::encode::Persistence;
 use super::codec::leg::{Leg, Piece};
 use super::connection::Exchange;
-use super::filter::{Filter, RbacVerdict};
+use super::filters;
 use super::forward;
 use super::head::{Fields, KnownName, Version};
 use super::local_reply::LocalReply;
@@ -20,8 +20,6 @@ use super::redirect;
 use super::respond;
 use super::route::{Action, NoRoute, RequestFacts, Route, VirtualHost};
 use super::serve::version_refusal;
-use crate::listener::filter_chain::Verdict;
-use crate::telemetry::access_log::ResponseFlags;
 
 /// What becomes of the downstream connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +102,10 @@ async fn run(exchange: &mut Exchange<'_>, down: &mut Leg) -> Result<Ending, Stop
     prepare::prepare(exchange)?;
     let routed = find_route(exchange)?;
     exchange.record.route = Some(Arc::clone(&routed.route));
-    check_filters(exchange, &routed)?;
+    filters::authorize(exchange, &routed)?;
+    if !matches!(routed.route.action, Action::Forward(_)) {
+        filters::on_request(exchange, &routed, "").await?;
+    }
     match &routed.route.action {
         Action::Forward(to) => forward::forward(exchange, down, &routed, to).await,
         Action::Redirect(to) => {
@@ -165,33 +166,6 @@ pub(crate) fn facts<'a>(exchange: &'a Exchange<'_>) -> RequestFacts<'a, Fields> 
             }
         }),
         random: exchange.downstream.local.worker.with_rng(|rng| rng.u64(..)),
-    }
-}
-
-fn check_filters(exchange: &Exchange<'_>, routed: &Routed) -> Result<(), Stop> {
-    for filter in &exchange.downstream.site.config.filters.chain {
-        match filter {
-            Filter::Rbac(verdict) => {
-                authorize(routed.route.per_filter.rbac.as_ref().unwrap_or(verdict))?
-            }
-            // Both need more of the request than its route: see `forward` and `prepare`.
-            Filter::Fault(_) | Filter::Cors => {}
-        }
-    }
-    Ok(())
-}
-
-fn authorize(rbac: &RbacVerdict) -> Result<(), Stop> {
-    match rbac.verdict {
-        Verdict::Allow => Ok(()),
-        Verdict::Deny => {
-            let policy = rbac.policy.as_deref().unwrap_or("none");
-            let details = format!("rbac_access_denied_matched_policy[{policy}]");
-            let reply = LocalReply::new(StatusCode::FORBIDDEN, "RBAC: access denied", details);
-            Err(reply
-                .flag(ResponseFlags::UNAUTHORIZED_EXTERNAL_SERVICE)
-                .into())
-        }
     }
 }
 

@@ -43,10 +43,36 @@ pub struct Local {
     /// The name of this machine, for access logs.
     pub(crate) hostname: Arc<str>,
     pub(crate) outbox: Rc<Outbox>,
+    pub(crate) faults: Faults,
     shared: Shared,
     clusters: RefCell<Known>,
     sites: RefCell<HashMap<usize, Rc<Site>>>,
     sweeping: Cell<bool>,
+}
+
+/// Faults that are being injected on this worker.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Faults(Rc<Cell<u32>>);
+
+/// One fault.
+#[derive(Debug)]
+pub(crate) struct Fault(Rc<Cell<u32>>);
+
+impl Faults {
+    /// Begins one, unless as many as `most` are under way.
+    pub(crate) fn begin(&self, most: Option<u32>) -> Option<Fault> {
+        if most.is_some_and(|most| self.0.get() >= most) {
+            return None;
+        }
+        self.0.set(self.0.get() + 1);
+        Some(Fault(Rc::clone(&self.0)))
+    }
+}
+
+impl Drop for Fault {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 /// Clusters that this worker has used, as of one version of the store.
@@ -94,6 +120,7 @@ impl Local {
             worker,
             buffers: Buffers::new(),
             outbox: Outbox::new(shared.access_logs.clone(), Arc::clone(&shard)),
+            faults: Faults::default(),
             shard,
             hostname: Arc::clone(&shared.hostname),
             shared,

@@ -123,6 +123,12 @@ fn without_endpoint_or_answer_the_reply_says_so() {
   route: { cluster: dead }
 - match: { prefix: /silent }
   route: { cluster: silent, timeout: 0.05s }
+- match: { prefix: /broken }
+  route: { cluster: dead }
+  typed_per_filter_config:
+    envoy.filters.http.fault:
+      "@type": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault
+      abort: { http_status: 418, percentage: { numerator: 100 } }
 - match: { prefix: /there }
   redirect: { path_redirect: /here }
 "#;
@@ -146,6 +152,7 @@ fn without_endpoint_or_answer_the_reply_says_so() {
             ("/missing", "503", ""),
             ("/dead", "503", "reset reason: connection failure"),
             ("/silent", "504", "upstream request timeout"),
+            ("/broken", "418", "fault filter abort"),
             ("/there", "301", "location: http://x/here"),
             ("/nowhere", "404", ""),
         ] {
@@ -161,12 +168,13 @@ fn without_endpoint_or_answer_the_reply_says_so() {
                 "{path}: {all}"
             );
         }
-        let log = proxy.log(6).await;
+        let log = proxy.log(7).await;
         for line in [
             "GET /none 503 UH 19 none",
             "GET /missing 503 NC 0 -",
             "GET /dead 503 UF ",
             "GET /silent 504 UT 24 silent",
+            "GET /broken 418 FI 18 dead",
             "GET /there 301 - 0 -",
             "GET /nowhere 404 NR 0 -",
         ] {

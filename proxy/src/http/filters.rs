@@ -1,0 +1,172 @@
+//! What the configured filters do with a request before it is forwarded, and with its response.
+
+use std::future::poll_fn;
+use std::time::Instant;
+
+use ::http::{Method, StatusCode};
+
+use super::connection::Exchange;
+use super::filter::fault::Abort;
+use super::filter::{CorsPolicy, FaultPolicy, Filter, RbacVerdict};
+use super::handle::{self, Routed, Stop};
+use super::head::{HeaderKey, KnownName};
+use super::local_reply::LocalReply;
+use crate::listener::filter_chain::Verdict;
+use crate::telemetry::access_log::ResponseFlags;
+
+/// Lets the authorization filters judge; they come before everything else that a filter does.
+pub(crate) fn authorize(exchange: &Exchange<'_>, routed: &Routed) -> Result<(), Stop> {
+    for filter in &exchange.downstream.site.config.filters.chain {
+        match filter {
+            Filter::Rbac(verdict) => {
+                judge(routed.route.per_filter.rbac.as_ref().unwrap_or(verdict))?
+            }
+            Filter::Fault(_) | Filter::Cors => {}
+        }
+    }
+    Ok(())
+}
+
+fn judge(rbac: &RbacVerdict) -> Result<(), Stop> {
+    match rbac.verdict {
+        Verdict::Allow => Ok(()),
+        Verdict::Deny => {
+            let policy = rbac.policy.as_deref().unwrap_or("none");
+            let details = format!("rbac_access_denied_matched_policy[{policy}]");
+            Err(LocalReply::new(StatusCode::FORBIDDEN, "RBAC: access denied", details).into())
+        }
+    }
+}
+
+/// Runs the other filters on an authorized request; `cluster` is empty when the route answers by itself.
+pub(crate) async fn on_request(
+    exchange: &mut Exchange<'_>,
+    routed: &Routed,
+    cluster: &str,
+) -> Result<(), Stop> {
+    let site = std::rc::Rc::clone(&exchange.downstream.site);
+    let levels = &routed.route.per_filter;
+    for filter in &site.config.filters.chain {
+        match filter {
+            Filter::Rbac(_) => {}
+            Filter::Fault(policy) => {
+                // Large and rarely taken: kept out of the request's future.
+                Box::pin(inject(
+                    exchange,
+                    levels.fault.as_ref().unwrap_or(policy),
+                    cluster,
+                ))
+                .await?;
+            }
+            Filter::Cors => preflight(exchange, levels.cors.as_deref())?,
+        }
+    }
+    Ok(())
+}
+
+async fn inject(
+    exchange: &mut Exchange<'_>,
+    policy: &FaultPolicy,
+    cluster: &str,
+) -> Result<(), Stop> {
+    let local = std::rc::Rc::clone(&exchange.downstream.local);
+    let numbers = local.worker.with_rng(|rng| (rng.u64(..), rng.u64(..)));
+    let injected = policy.decide(&handle::facts(exchange), cluster, numbers);
+    if injected.delay.is_none() && injected.abort.is_none() {
+        return Ok(());
+    }
+    let Some(_active) = local.faults.begin(policy.max_active) else {
+        return Ok(());
+    };
+    if let Some(delay) = injected.delay {
+        exchange.record.flags.insert(ResponseFlags::DELAY_INJECTED);
+        let until = Some(Instant::now() + delay);
+        poll_fn(|cx| exchange.timer.poll(cx, until)).await;
+    }
+    let reply = |status| LocalReply::new(status, "fault filter abort", "fault_filter_abort");
+    let mut reply = match injected.abort {
+        None => return Ok(()),
+        Some(Abort::Http(status)) => {
+            reply(StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE))
+        }
+        Some(Abort::Grpc(status)) => {
+            let mut reply = reply(StatusCode::OK);
+            reply.grpc_status = Some(status);
+            reply
+        }
+    };
+    reply.flags.insert(ResponseFlags::FAULT_INJECTED);
+    Err(reply.into())
+}
+
+const ALLOW_ORIGIN: &str = "access-control-allow-origin";
+
+/// Answers a preflight (Fetch standard, CORS protocol) as the route's policy says.
+fn preflight(exchange: &Exchange<'_>, policy: Option<&CorsPolicy>) -> Result<(), Stop> {
+    let (Some(policy), Some(origin)) =
+        (policy, exchange.request.fields.get_known(KnownName::Origin))
+    else {
+        return Ok(());
+    };
+    let asks = exchange
+        .request
+        .fields
+        .get(&key("access-control-request-method"))
+        .is_some();
+    if exchange.request.method != Method::OPTIONS || !asks {
+        return Ok(());
+    }
+    let mut reply = LocalReply::new(StatusCode::OK, "", "cors_response");
+    if !policy.allows(origin) {
+        return if policy.forward_unmatched_preflights {
+            Ok(())
+        } else {
+            Err(reply.into())
+        };
+    }
+    let mut add = |name: &str, value: &[u8]| reply.fields.push((key(name), value.to_vec()));
+    add(ALLOW_ORIGIN, origin);
+    let lists = [
+        ("access-control-allow-methods", &policy.allow_methods),
+        ("access-control-allow-headers", &policy.allow_headers),
+        ("access-control-max-age", &policy.max_age),
+    ];
+    for (name, value) in lists {
+        if let Some(value) = value {
+            add(name, value.as_bytes());
+        }
+    }
+    if policy.allow_credentials {
+        add("access-control-allow-credentials", b"true");
+    }
+    Err(reply.into())
+}
+
+/// Tells a browser that it may read the response.
+pub(crate) fn on_response(exchange: &mut Exchange<'_>, routed: &Routed) {
+    let filters = &exchange.downstream.site.config.filters.chain;
+    if !filters.iter().any(|filter| matches!(filter, Filter::Cors)) {
+        return;
+    }
+    let (Some(policy), Some(origin)) = (
+        &routed.route.per_filter.cors,
+        exchange.request.fields.get_known(KnownName::Origin),
+    ) else {
+        return;
+    };
+    if !policy.allows(origin) {
+        return;
+    }
+    let fields = &mut exchange.response.fields;
+    fields.set(&key(ALLOW_ORIGIN), origin);
+    if policy.allow_credentials {
+        fields.set(&key("access-control-allow-credentials"), b"true");
+    }
+    if let Some(exposed) = &policy.expose_headers {
+        fields.set(&key("access-control-expose-headers"), exposed.as_bytes());
+    }
+}
+
+fn key(name: &str) -> HeaderKey {
+    HeaderKey::parse(name).expect("the names above are tokens")
+}
