@@ -1,4 +1,7 @@
 //! Finds functions in code that rustfmt has laid out: a function ends at the first `}` with the indentation of its `fn`.
+//!
+//! Taking a wire message apart field by field needs a line for each field, and none of them can be wrong without the compiler
+//! noticing; such lines are not counted.
 
 /// A function with a body.
 #[derive(Debug, PartialEq, Eq)]
@@ -6,7 +9,7 @@ pub(super) struct Function {
     pub(super) name: String,
     /// Line of its `fn`, from 1.
     pub(super) line: usize,
-    /// Lines from its `fn` to its closing brace.
+    /// Lines from its `fn` to its closing brace, without those that only take a message apart.
     pub(super) lines: usize,
 }
 
@@ -54,10 +57,24 @@ fn length(lines: &[&str], first: &str) -> usize {
     if first.ends_with(';') || first.ends_with('}') {
         return 1;
     }
-    lines
-        .iter()
-        .position(|line| *line == closing || (*line != first && bodiless(line, indentation)))
-        .map_or(1, |at| at + 1)
+    let ends = |line: &&str| *line == closing || (*line != first && bodiless(line, indentation));
+    let last = lines.iter().position(ends).unwrap_or(0);
+    last + 1 - taken_apart(&lines[..=last])
+}
+
+/// Lines between `let Message {` and `} = message;`.
+fn taken_apart(lines: &[&str]) -> usize {
+    let (mut counted, mut open) = (0, None);
+    for (at, line) in lines.iter().enumerate() {
+        let line = line.trim();
+        if line.starts_with("let ") && line.ends_with(" {") && !line.contains('=') {
+            open = Some(at);
+        } else if let Some(from) = open.filter(|_| line.starts_with("} = ")) {
+            counted += at - from;
+            open = None;
+        }
+    }
+    counted
 }
 
 /// The last line of a declaration without a body, such as one in a trait.
@@ -92,4 +109,10 @@ pub fn three() {}
         .map(|f| (f.name.as_str(), f.line, f.lines))
         .collect();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn taking_a_message_apart_is_not_counted() {
+    let text = "fn read(message: Message) -> u8 {\n    let Message {\n        a,\n        b: _,\n    } = message;\n    a\n}\n";
+    assert_eq!(functions(text)[0].lines, 4);
 }

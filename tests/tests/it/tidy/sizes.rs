@@ -1,13 +1,42 @@
 //! Files stop at 500 lines, functions at 80.
 
 use super::functions::functions;
-use super::{Complaint, report, source};
+use super::{report, source};
 
 const FILE_LINES: usize = 500;
 const FUNCTION_LINES: usize = 80;
 
-/// Files and functions that may be longer, each with the reason.
-const EXCEPTIONS: [(&str, &str); 0] = [];
+/// Functions that may be longer: file, name, reason. An entry that is no longer needed fails the test.
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("proxy/src/cluster/config/proto.rs", "read", CONVERSION),
+    (
+        "proxy/src/cluster/config/proto/limits.rs",
+        "outlier",
+        CONVERSION,
+    ),
+    (
+        "proxy/src/cluster/config/proto/protocol.rs",
+        "typed_options",
+        CONVERSION,
+    ),
+    ("proxy/src/http/config/proto.rs", "read", CONVERSION),
+    ("proxy/src/http/route/proto.rs", "virtual_host", CONVERSION),
+    ("proxy/src/http/route/proto/forward.rs", "read", CONVERSION),
+    ("proxy/src/listener/proto.rs", "read", CONVERSION),
+    ("proxy/src/tcp/config/proto.rs", "read", CONVERSION),
+    (
+        "proxy/src/http/log.rs",
+        "value",
+        "one arm for each operator of the access log",
+    ),
+    (
+        "injector/src/decide/tests.rs",
+        "namespace_and_pod_decide_as_istios_webhooks_do",
+        "one row for each case of the table",
+    ),
+];
+
+const CONVERSION: &str = "one statement for each field of the wire message";
 
 #[test]
 fn files_stop_at_500_lines() {
@@ -15,26 +44,40 @@ fn files_stop_at_500_lines() {
         let lines = file.text.lines().count();
         (lines > FILE_LINES).then(|| format!("{}: {lines} lines", file.path))
     });
-    report("split these files", &without_exceptions(long));
+    report("split these files", &long.collect::<Vec<_>>());
 }
 
 #[test]
 fn functions_stop_at_80_lines() {
     let mut long = Vec::new();
+    let mut needed = Vec::new();
     for file in source::rust() {
         for function in functions(&file.text)
             .into_iter()
             .filter(|function| function.lines > FUNCTION_LINES)
         {
-            long.push(format!(
-                "{}:{} {}: {} lines",
-                file.path, function.line, function.name, function.lines
-            ));
+            let excepted = |(path, name, _): &&(&str, &str, &str)| {
+                *path == file.path && *name == function.name
+            };
+            match EXCEPTIONS.iter().find(excepted) {
+                Some(exception) => needed.push(exception),
+                None => long.push(format!(
+                    "{}:{} {}: {} lines",
+                    file.path, function.line, function.name, function.lines
+                )),
+            }
         }
     }
+    report("split these functions", &long);
+    let stale = EXCEPTIONS
+        .iter()
+        .filter(|exception| !needed.contains(exception));
+    let stale: Vec<_> = stale
+        .map(|(path, name, _)| format!("{path} {name}"))
+        .collect();
     report(
-        "split these functions",
-        &without_exceptions(long.into_iter()),
+        "take these out of the exceptions, they are short enough",
+        &stale,
     );
 }
 
@@ -60,12 +103,4 @@ fn lib_files_have_no_logic() {
         .filter(|file| file.text.lines().any(|line| logic(&line)))
         .map(|file| file.path);
     report("move the logic out of lib.rs", &busy.collect::<Vec<_>>());
-}
-
-fn without_exceptions(complaints: impl Iterator<Item = Complaint>) -> Vec<Complaint> {
-    let excepted =
-        |complaint: &Complaint| EXCEPTIONS.iter().any(|(name, _)| complaint.contains(name));
-    complaints
-        .filter(|complaint| !excepted(complaint))
-        .collect()
 }
