@@ -15,6 +15,7 @@ use crate::cluster::pool::ClusterPool;
 use crate::config::access_log::AccessLogConfig;
 use crate::telemetry::access_log::line::Line;
 use crate::telemetry::access_log::{Outbox, Writer};
+use crate::telemetry::istio::Workload;
 use crate::telemetry::metrics::{Registry, Shard};
 use crate::worker::Worker;
 
@@ -32,6 +33,8 @@ pub struct Shared {
     pub hostname: Arc<str>,
     /// Where access logs go.
     pub access_logs: Writer,
+    /// The workload that this proxy stands beside, for Istio's metrics.
+    pub workload: Arc<Workload>,
 }
 
 /// HTTP on one worker.

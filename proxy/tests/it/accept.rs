@@ -126,6 +126,7 @@ fn start(upstream: SocketAddr, count: usize) -> Proxy {
         metrics: metrics.clone(),
         hostname: "test".into(),
         access_logs: Writer::start(&metrics).expect("a thread"),
+        workload: Arc::default(),
     };
     let workers = Workers::start(count, &shared).expect("worker threads");
     let (listeners, sockets) = (Arc::new(Listeners::new()), Arc::new(Sockets::new()));

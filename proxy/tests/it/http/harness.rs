@@ -84,6 +84,7 @@ pub(super) async fn start(routes: &str, clusters: &[(&str, &[SocketAddr], &str)]
         metrics: metrics.clone(),
         hostname: "test".into(),
         access_logs: Writer::start(&metrics).expect("a thread"),
+        workload: Arc::default(),
     };
     let local = Local::new(Worker::new(0), shared);
     let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
