@@ -93,10 +93,10 @@ fn field<'a>(of: &'a Struct, key: &str) -> Option<&'a Value> {
 }
 
 fn text(of: &Struct, key: &str) -> Option<Arc<str>> {
-    match field(of, key)?.kind.as_ref()? {
-        Kind::StringValue(text) if !text.is_empty() => Some(text.as_str().into()),
-        _ => None,
-    }
+    let Kind::StringValue(text) = field(of, key)?.kind.as_ref()? else {
+        return None;
+    };
+    (!text.is_empty()).then(|| text.as_str().into())
 }
 
 #[cfg(test)]
