@@ -1,33 +1,104 @@
-//! Entry point of `tulle`, the whole mesh in one program.
-
-mod inject;
+//! `tulle`: the whole mesh in one binary, and the command line of its users.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// The Tulle service mesh in one program.
-#[derive(Parser)]
-#[command(name = "tulle", version)]
-struct Program {
+mod app;
+mod demo;
+mod explain;
+mod inject;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+const EXAMPLES: &str = "\
+Examples:
+  tulle demo                                            a whole mesh on this machine, until Ctrl-C
+  tulle demo --for 30s --json                           the same, with a verdict
+  tulle demo --config my-yaml/                          your own Services, Pods and VirtualServices
+  tulle explain --from client --to http://server/cart   which rule, cluster and endpoint, and why
+  tulle exec client -- curl -s http://server/           a command in a pod of the running demo
+  tulle inject -f deployment.yaml                       show what injection makes of a workload
+  tulle token create --namespace shop --service-account cart --data-dir /var/lib/tulle";
+
+#[derive(Debug, Parser)]
+#[command(name = "tulle", version = tulle_proxy::VERSION, about = "The Tulle service mesh", after_help = EXAMPLES)]
+struct Flags {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Command {
+    /// Run a whole mesh on this machine: control plane, sidecars, services, traffic, a canary, a failure
+    Demo(demo::DemoFlags),
+    /// Explain what happens to a request, by the proxy that would serve it
+    Explain(explain::ExplainFlags),
+    /// Run a command in a pod of the running demo
+    Exec(demo::ExecFlags),
+    /// Add the sidecar to pods and workloads
     Inject(inject::InjectArgs),
+    /// Make join tokens for workloads outside Kubernetes
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Run a small application of the demo
+    #[command(subcommand, hide = true)]
+    App(app::App),
+    /// Run one pod of the demo
+    #[command(hide = true)]
+    DemoPod {
+        /// What the pod is
+        spec: std::path::PathBuf,
+    },
+    /// The sidecar proxy (tulle-proxy); `tulle proxy --help` shows its flags
+    Proxy,
+    /// The control plane (tulle-control-plane); `tulle control-plane --help` shows its flags
+    ControlPlane,
+    /// The injector (tulle-injector); `tulle injector --help` shows its flags
+    Injector,
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    /// Print a signed token by which a workload proves its service account to the control plane
+    Create(tulle_control_plane::token::Create),
 }
 
 fn main() -> ExitCode {
-    let outcome = match Program::parse().command {
-        Command::Inject(args) => inject::run(&args),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+    let args: Vec<String> = std::env::args().collect();
+    let part = args.get(1).map(String::as_str);
+    let rest = || args.iter().skip(1).cloned();
+    match part {
+        Some("proxy") => return tulle_proxy::run(rest()),
+        Some("control-plane") => return tulle_control_plane::app::run(std::env::args_os().skip(1)),
+        Some("injector") => return tulle_injector::cli::main(rest()),
+        _ => {}
+    }
+    match run(Flags::parse().command) {
+        Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("tulle: {error:#}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let done = |outcome: anyhow::Result<()>| outcome.map(|()| ExitCode::SUCCESS);
+    match command {
+        Command::Demo(flags) => demo::run(flags),
+        Command::DemoPod { spec } => done(demo::run_pod(&spec)),
+        Command::Exec(flags) => demo::exec(flags),
+        Command::Explain(flags) => done(explain::run(&flags)),
+        Command::Inject(flags) => done(inject::run(&flags)),
+        Command::Token(TokenCommand::Create(create)) => {
+            println!("{}", create.run()?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::App(app) => done(app::run(app)),
+        Command::Proxy | Command::ControlPlane | Command::Injector => {
+            unreachable!("taken before the flags are parsed")
         }
     }
 }

@@ -2,12 +2,50 @@
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, Parser, Subcommand};
 
 use crate::config::Config;
 use crate::documents::inject_documents;
+
+/// The Tulle sidecar injector.
+///
+/// Injects files. The admission webhook server is not part of this version: run `tulle-injector inject -f FILE`, or `tulle
+/// inject`, before `kubectl apply`.
+#[derive(Parser)]
+#[command(name = "tulle-injector", version)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Inject(InjectArgs),
+}
+
+/// Runs `tulle-injector` with a command line, the first word of which is the program.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong usage.
+pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
+    let Command::Inject(args) = match Program::try_parse_from(args) {
+        Ok(program) => program.command,
+        Err(error) => {
+            // nobody is left to tell if the terminal is gone
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tulle-injector: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// Add the sidecar to the pods and pod templates of a file, as the webhook would.
 #[derive(Debug, Clone, Args)]

@@ -176,7 +176,8 @@ fn read(mut cx: Conversion<'_>, listener: pb::Listener, raw: Bytes) -> Read<List
             keepalive: tcp_keepalive.map(keepalive),
         },
         use_original_dst: flag(use_original_dst).unwrap_or(false),
-        recover_original_dst: inspection.original_dst,
+        // Envoy adds the listener filter by itself to a listener that hands over by original destination
+        recover_original_dst: inspection.original_dst || flag(use_original_dst).unwrap_or(false),
         direction,
         inspect: inspection.inspect,
         inspect_timeout: (!timeout.is_zero()).then_some(timeout),

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
+use xds_proto::well_known::{INBOUND_BIND_V4, INBOUND_BIND_V6};
 
 mod grpc;
 
@@ -167,6 +168,7 @@ impl Probers {
         let address = http::resolve(&host, probe.port).await?;
         let options = ConnectOptions {
             timeout: limit,
+            source: own_source(address),
             ..ConnectOptions::default()
         };
         connect(&Address::Ip(address), &UpstreamTransport::Plain, &options)
@@ -179,4 +181,14 @@ impl Probers {
     fn application(&self) -> IpAddr {
         self.pod_ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
     }
+}
+/// The address that probes come from: the one that the redirect rules leave alone, since everything else that the
+/// proxy's user sends to the pod's own address would come back to the proxy.
+pub(crate) fn own_source(to: SocketAddr) -> Option<SocketAddr> {
+    let ip = if to.is_ipv4() {
+        INBOUND_BIND_V4
+    } else {
+        INBOUND_BIND_V6
+    };
+    (!to.ip().is_loopback()).then_some(SocketAddr::new(ip, 0))
 }

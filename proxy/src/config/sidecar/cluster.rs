@@ -4,7 +4,9 @@
 use std::path::Path;
 
 use xds_proto::pb::envoy::config::cluster::v3::Cluster;
-use xds_proto::pb::envoy::config::cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType};
+use xds_proto::pb::envoy::config::cluster::v3::cluster::{
+    ClusterDiscoveryType, DiscoveryType, DnsLookupFamily,
+};
 use xds_proto::pb::envoy::config::core::v3 as core;
 use xds_proto::pb::envoy::config::endpoint::v3 as endpoint;
 use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3 as tls;
@@ -55,6 +57,7 @@ pub(super) fn cluster(name: &str, server: &Server<'_>) -> Result<Cluster, String
             seconds: 1,
             nanos: 0,
         }),
+        dns_lookup_family: DnsLookupFamily::V4Preferred.into(),
         load_assignment: Some(assignment(name, host, port)),
         typed_extension_protocol_options: [(
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions".to_owned(),

@@ -1,6 +1,7 @@
 //! The gRPC health check (`grpc.health.v1.Health/Check`).
 
 use super::http::ProbeFailed;
+use super::own_source;
 use crate::grpc::OnThisThread;
 use crate::transport::{Address, ConnectOptions, UpstreamTransport, connect};
 use ::http::uri::PathAndQuery;
@@ -44,6 +45,7 @@ async fn ask(
 ) -> Result<StatusCode, ProbeFailed> {
     let options = ConnectOptions {
         timeout: limit,
+        source: own_source(address),
         ..ConnectOptions::default()
     };
     let upstream = connect(&Address::Ip(address), &UpstreamTransport::Plain, &options)

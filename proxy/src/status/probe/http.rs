@@ -1,5 +1,6 @@
 //! One HTTP request to the application. Certificates are not verified, as the kubelet does not verify them either.
 
+use super::own_source;
 use crate::transport::tls::{ClientContext, ClientTls, TlsConfig, TlsParams};
 use crate::transport::{
     Address, ConnectError, ConnectOptions, Upstream, UpstreamTransport, connect,
@@ -97,6 +98,7 @@ async fn open(target: &Target, limit: Duration) -> Result<Upstream, ProbeFailed>
     };
     let options = ConnectOptions {
         timeout: limit,
+        source: own_source(address),
         ..ConnectOptions::default()
     };
     connect(&Address::Ip(address), &transport, &options)

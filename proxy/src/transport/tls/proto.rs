@@ -5,11 +5,14 @@ mod validation;
 
 use std::sync::Arc;
 
+use xds_proto::name::SDS_GRPC_CLUSTER;
 use xds_proto::pb::envoy::config::core::v3 as core;
 use xds_proto::pb::envoy::config::core::v3::config_source::ConfigSourceSpecifier;
+use xds_proto::pb::envoy::config::core::v3::grpc_service::TargetSpecifier;
 use xds_proto::pb::envoy::config::core::v3::transport_socket::ConfigType;
 use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3 as pb;
 use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3::common_tls_context::ValidationContextType;
+use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3::secret::Type as SecretType;
 use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3::tls_parameters::TlsProtocol;
 use xds_proto::pb::google::protobuf::Any;
 
@@ -283,7 +286,35 @@ fn version(path: &str, value: i32, default: TlsVersion) -> Read<TlsVersion> {
     })
 }
 
+/// A secret as it came over SDS or stands in a bootstrap.
+pub(crate) fn secret(cx: &mut Conversion<'_>, secret: pb::Secret) -> Read<(Arc<str>, Secret)> {
+    let pb::Secret { name, r#type } = secret;
+    let value = match required("type", r#type)? {
+        SecretType::TlsCertificate(value) => Secret::Certificate(Arc::new(
+            read_certificate(cx, value).map_err(at("tls_certificate"))?,
+        )),
+        SecretType::ValidationContext(value) => Secret::Validation(Arc::new(
+            validation::context(cx, value).map_err(at("validation_context"))?,
+        )),
+        SecretType::SessionTicketKeys(_) | SecretType::GenericSecret(_) => {
+            return Err(InvalidField::new(
+                "type",
+                "must be a tls_certificate or a validation_context",
+            ));
+        }
+    };
+    Ok((name.into(), value))
+}
+
 fn certificate(cx: &mut Conversion<'_>, certificate: pb::TlsCertificate) -> Read<Arc<SecretCell>> {
+    let certificate = Arc::new(read_certificate(cx, certificate)?);
+    Ok(Arc::new(SecretCell::fixed(
+        "inline",
+        Secret::Certificate(certificate),
+    )))
+}
+
+fn read_certificate(cx: &mut Conversion<'_>, certificate: pb::TlsCertificate) -> Read<Certificate> {
     let pb::TlsCertificate {
         certificate_chain,
         private_key,
@@ -331,11 +362,7 @@ fn certificate(cx: &mut Conversion<'_>, certificate: pb::TlsCertificate) -> Read
         required("certificate_chain", certificate_chain)?,
     )?;
     let key = data("private_key", required("private_key", private_key)?)?;
-    let certificate = Certificate::from_pem(&chain, &key).map_err(bad("certificate_chain"))?;
-    Ok(Arc::new(SecretCell::fixed(
-        "inline",
-        Secret::Certificate(Arc::new(certificate)),
-    )))
+    Certificate::from_pem(&chain, &key).map_err(bad("certificate_chain"))
 }
 
 /// The cell of a secret by name, and whether its value is to be asked for on the aggregated stream. Secrets of other
@@ -347,7 +374,14 @@ fn sds(cx: &Conversion<'_>, config: pb::SdsSecretConfig) -> Read<Arc<SecretCell>
         Some(ConfigSourceSpecifier::Ads(_) | ConfigSourceSpecifier::Self_(_)) => {
             Ok(cx.secrets.cell_over_ads(&name))
         }
-        Some(ConfigSourceSpecifier::ApiConfigSource(_)) | None => Ok(cx.secrets.cell(&name)),
+        Some(ConfigSourceSpecifier::ApiConfigSource(source)) if names_own_identity(&source) => {
+            Ok(cx.secrets.cell(&name))
+        }
+        Some(ConfigSourceSpecifier::ApiConfigSource(_)) => {
+            let reason = "secrets come over ads, from the cluster sds-grpc (the workload's own) or from the bootstrap";
+            Err(InvalidField::new("sds_config", reason))
+        }
+        None => Ok(cx.secrets.cell(&name)),
         Some(ConfigSourceSpecifier::Path(_) | ConfigSourceSpecifier::PathConfigSource(_)) => {
             Err(InvalidField::new(
                 "sds_config",
@@ -355,6 +389,12 @@ fn sds(cx: &Conversion<'_>, config: pb::SdsSecretConfig) -> Read<Arc<SecretCell>
             ))
         }
     }
+}
+
+fn names_own_identity(source: &core::ApiConfigSource) -> bool {
+    source.grpc_services.iter().any(|service| {
+        matches!(&service.target_specifier, Some(TargetSpecifier::EnvoyGrpc(target)) if target.cluster_name == SDS_GRPC_CLUSTER)
+    })
 }
 
 fn validation(cx: &mut Conversion<'_>, context: ValidationContextType) -> Read<Validation> {

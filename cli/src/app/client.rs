@@ -1,0 +1,266 @@
+//! The client of the demo: an open loop of GET requests, a slower one of TCP exchanges, and a report of both.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use clap::Args;
+use hdrhistogram::Histogram;
+use http::Request;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::time::MissedTickBehavior;
+
+/// Flags of `tulle app client`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ClientFlags {
+    /// The URL to GET
+    #[arg(long)]
+    http: String,
+    /// Where to connect instead of the host of the URL
+    #[arg(long)]
+    via: Option<SocketAddr>,
+    /// The `host:port` of a TCP service to talk to, ten times a second
+    #[arg(long)]
+    tcp: Option<String>,
+    /// Requests a second
+    #[arg(long, default_value_t = 100)]
+    rate: u32,
+    /// Connections to spread the requests over
+    #[arg(long, default_value_t = 8)]
+    connections: usize,
+}
+
+/// What came back since the last report.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Report {
+    /// Requests answered 200, by the version that answered.
+    pub(crate) answered: BTreeMap<String, u64>,
+    /// Requests that failed, by reason.
+    pub(crate) failed: BTreeMap<String, u64>,
+    /// Latency of the answered requests from the intended send time, microseconds.
+    pub(crate) p50_us: u64,
+    /// As above.
+    pub(crate) p90_us: u64,
+    /// As above.
+    pub(crate) p99_us: u64,
+    /// TCP exchanges that worked.
+    pub(crate) tcp_ok: u64,
+    /// TCP exchanges that failed.
+    pub(crate) tcp_failed: u64,
+}
+
+#[derive(Debug)]
+struct Tally {
+    report: Report,
+    latency: Histogram<u64>,
+}
+
+impl Tally {
+    fn new() -> Self {
+        Self {
+            report: Report::default(),
+            latency: Histogram::new(3).expect("3 digits is in range"),
+        }
+    }
+
+    fn take(&mut self) -> Report {
+        let mut report = std::mem::take(&mut self.report);
+        [report.p50_us, report.p90_us, report.p99_us] =
+            [0.5, 0.9, 0.99].map(|q| self.latency.value_at_quantile(q));
+        self.latency.reset();
+        report
+    }
+}
+
+pub(super) async fn run(flags: ClientFlags) -> anyhow::Result<()> {
+    let tally = Arc::new(Mutex::new(Tally::new()));
+    let target = Arc::new(Target::new(&flags)?);
+    for slot in 0..flags.connections {
+        tokio::spawn(requests(
+            target.clone(),
+            tally.clone(),
+            Pace::new(&flags, slot),
+        ));
+    }
+    if let Some(address) = flags.tcp {
+        tokio::spawn(exchanges(address, tally.clone()));
+    }
+    let mut tick = tokio::time::interval(Duration::from_millis(500));
+    loop {
+        tick.tick().await;
+        let report = tally.lock().await.take();
+        println!("{}", serde_json::to_string(&report)?);
+    }
+}
+
+/// When one connection sends.
+struct Pace {
+    first: Duration,
+    every: Duration,
+}
+
+impl Pace {
+    fn new(flags: &ClientFlags, slot: usize) -> Self {
+        let every = Duration::from_secs(1) * u32::try_from(flags.connections).unwrap_or(1)
+            / flags.rate.max(1);
+        Self {
+            first: every * u32::try_from(slot).unwrap_or(0)
+                / u32::try_from(flags.connections).unwrap_or(1),
+            every,
+        }
+    }
+}
+
+struct Target {
+    connect: String,
+    authority: String,
+    path: String,
+}
+
+impl Target {
+    fn new(flags: &ClientFlags) -> anyhow::Result<Self> {
+        let uri: http::Uri = flags.http.parse()?;
+        let authority = uri
+            .authority()
+            .ok_or_else(|| anyhow::anyhow!("--http {} has no host", flags.http))?;
+        let connect = match flags.via {
+            Some(address) => address.to_string(),
+            None => format!(
+                "{}:{}",
+                authority.host(),
+                authority.port_u16().unwrap_or(80)
+            ),
+        };
+        Ok(Self {
+            connect,
+            authority: authority.to_string(),
+            path: uri.path().to_owned(),
+        })
+    }
+}
+
+async fn requests(target: Arc<Target>, tally: Arc<Mutex<Tally>>, pace: Pace) {
+    tokio::time::sleep(pace.first).await;
+    let mut tick = tokio::time::interval(pace.every);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Burst); // late sends are sent, and counted from when they were due
+    let mut connection = None;
+    loop {
+        // a timer may fire a little early; a late one counts from when the request was due
+        let due = tick.tick().await.into_std().min(Instant::now());
+        let outcome = request(&target, &mut connection).await;
+        let mut tally = tally.lock().await;
+        match outcome {
+            Ok(version) => {
+                *tally.report.answered.entry(version).or_default() += 1;
+                let late = u64::try_from(Instant::now().duration_since(due).as_micros())
+                    .unwrap_or(u64::MAX);
+                tally.latency.saturating_record(late);
+            }
+            Err(reason) => {
+                connection = None;
+                *tally.report.failed.entry(reason).or_default() += 1;
+            }
+        }
+    }
+}
+
+async fn request(
+    target: &Target,
+    slot: &mut Option<SendRequest<Empty<Bytes>>>,
+) -> Result<String, String> {
+    let mut connection = match slot.take() {
+        Some(connection) if connection.is_ready() => connection,
+        _ => connect(target)
+            .await
+            .map_err(|error| format!("connect: {error}"))?,
+    };
+    let request = Request::get(&target.path)
+        .header("host", &target.authority)
+        .body(Empty::new())
+        .map_err(|error| error.to_string())?;
+    let response = connection
+        .send_request(request)
+        .await
+        .map_err(|error| format!("send: {error}"))?;
+    let status = response.status();
+    let version = response
+        .headers()
+        .get("x-version")
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("?")
+        .to_owned();
+    let body = response
+        .into_body()
+        .collect()
+        .await
+        .map_err(|error| format!("body: {error}"))?
+        .to_bytes();
+    *slot = Some(connection);
+    if status.is_success() {
+        Ok(version)
+    } else {
+        Err(format!(
+            "{status}: {}",
+            String::from_utf8_lossy(&body).trim()
+        ))
+    }
+}
+
+async fn connect(target: &Target) -> anyhow::Result<SendRequest<Empty<Bytes>>> {
+    let stream = TcpStream::connect(&target.connect).await?;
+    stream.set_nodelay(true)?;
+    let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    sender.ready().await?;
+    Ok(sender)
+}
+
+async fn exchanges(address: String, tally: Arc<Mutex<Tally>>) {
+    let mut tick = tokio::time::interval(Duration::from_millis(100));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut connection = None;
+    loop {
+        tick.tick().await;
+        let outcome = exchange(&address, &mut connection).await;
+        let mut tally = tally.lock().await;
+        match outcome {
+            Ok(()) => tally.report.tcp_ok += 1,
+            Err(_) => {
+                connection = None;
+                tally.report.tcp_failed += 1;
+            }
+        }
+    }
+}
+
+async fn exchange(address: &str, slot: &mut Option<BufReader<TcpStream>>) -> anyhow::Result<()> {
+    let mut line = String::new();
+    let connection = match slot {
+        Some(connection) => connection,
+        None => {
+            let mut connection = BufReader::new(TcpStream::connect(address).await?);
+            connection.read_line(&mut line).await?;
+            anyhow::ensure!(
+                line.trim() == super::ledger::GREETING,
+                "no greeting: {line:?}"
+            );
+            line.clear();
+            slot.insert(connection)
+        }
+    };
+    connection.write_all(b"coffee 3.20\n").await?;
+    connection.read_line(&mut line).await?;
+    anyhow::ensure!(
+        line == "recorded coffee 3.20\n",
+        "a wrong receipt: {line:?}"
+    );
+    Ok(())
+}

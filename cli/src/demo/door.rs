@@ -1,0 +1,149 @@
+//! The door of a running demo: an abstract Unix socket in the network namespace of the user, through which
+//! `tulle explain` and `tulle exec` reach the pods. It leaves no file behind.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use nix::unistd::Uid;
+use serde::{Deserialize, Serialize};
+
+/// What a visitor wants, one JSON document.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Visit {
+    /// A path of the admin interface of a pod's sidecar.
+    Admin {
+        /// The pod.
+        pod: String,
+        /// Path and query.
+        path: String,
+    },
+    /// A command to run in a pod.
+    Exec {
+        /// The pod.
+        pod: String,
+        /// Program and arguments.
+        argv: Vec<String>,
+    },
+}
+
+/// Name of the demo that is meant where several run; the default one has none.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct DemoName {
+    /// Name of the demo, where several run at once
+    #[arg(long = "demo", value_name = "NAME", default_value = "")]
+    pub(crate) name: String,
+}
+
+fn address(demo: &DemoName) -> std::io::Result<SocketAddr> {
+    SocketAddr::from_abstract_name(format!("tulle-demo-{}-{}", Uid::effective(), demo.name))
+}
+
+/// Opens the door; `None` where another demo of this user has it already.
+pub(super) fn open(demo: &DemoName) -> anyhow::Result<Option<UnixListener>> {
+    match UnixListener::bind_addr(&address(demo)?) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            eprintln!(
+                "another demo of this name is running: `tulle explain` will ask that one; give this one a name with --demo"
+            );
+            Ok(None)
+        }
+        Err(error) => Err(error).context("cannot open the door for `tulle explain`"),
+    }
+}
+
+/// Hands the door to the inner process, as its standard input.
+pub(super) fn pass_on(door: &UnixListener, command: &mut Command) -> anyhow::Result<()> {
+    let fd: OwnedFd = door.as_fd().try_clone_to_owned()?;
+    command.stdin(Stdio::from(fd));
+    Ok(())
+}
+
+/// The door that this process was handed, if standard input is one.
+pub(super) fn take() -> anyhow::Result<Option<tokio::net::UnixListener>> {
+    let fd = std::io::stdin().as_fd().try_clone_to_owned()?;
+    let is_listener =
+        nix::sys::socket::getsockopt(&fd, nix::sys::socket::sockopt::AcceptConn).unwrap_or(false);
+    if !is_listener {
+        return Ok(None);
+    }
+    let listener = UnixListener::from(fd);
+    listener.set_nonblocking(true)?;
+    Ok(Some(tokio::net::UnixListener::from_std(listener)?))
+}
+
+/// The sockets of a pod.
+#[derive(Debug, Clone)]
+pub(super) struct PodSockets {
+    /// Leads to port 15000 of the pod.
+    pub(super) admin: PathBuf,
+    /// Runs commands in the pod.
+    pub(super) exec: PathBuf,
+}
+
+/// Answers one visitor: what it asked for, or what is wrong.
+pub(super) async fn answer(
+    mut stream: tokio::net::UnixStream,
+    sockets: &BTreeMap<String, PodSockets>,
+) -> anyhow::Result<()> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut request = String::new();
+    (&mut stream)
+        .take(1 << 20)
+        .read_to_string(&mut request)
+        .await?;
+    let answer = visit(serde_json::from_str(&request)?, sockets).await;
+    let text = match answer {
+        Ok(text) => format!("ok\n{text}"),
+        Err(reason) => format!("error\n{reason:#}"),
+    };
+    Ok(stream.write_all(text.as_bytes()).await?)
+}
+
+async fn visit(visit: Visit, sockets: &BTreeMap<String, PodSockets>) -> anyhow::Result<String> {
+    let find = |pod: &str| {
+        let names = || {
+            sockets
+                .keys()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        sockets
+            .get(pod)
+            .with_context(|| format!("there is no pod {pod}; there are {}", names()))
+    };
+    match visit {
+        Visit::Admin { pod, path } => super::mesh::ask_admin(&find(&pod)?.admin, &path).await,
+        Visit::Exec { pod, argv } => super::exec::ask(&find(&pod)?.exec, &argv).await,
+    }
+}
+
+/// Asks the running demo.
+///
+/// # Errors
+/// When no demo runs, the pod does not exist or it refuses.
+pub(crate) fn ask(demo: &DemoName, visit: &Visit) -> anyhow::Result<String> {
+    let none = "no demo is running; start one with `tulle demo`";
+    let mut stream = UnixStream::connect_addr(&address(demo)?).context(none)?;
+    stream.write_all(&serde_json::to_vec(visit)?)?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut reader = BufReader::new(stream);
+    let (mut verdict, mut answer) = (String::new(), String::new());
+    reader.read_line(&mut verdict)?;
+    reader.read_to_string(&mut answer)?;
+    if verdict.trim() == "ok" {
+        Ok(answer)
+    } else {
+        bail!("{}", answer.trim())
+    }
+}

@@ -1,0 +1,84 @@
+//! From the body of a resource to what the stores hold. Errors carry the name, as far as it is known, and the reason.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use xds_proto::pb::envoy::config::cluster::v3 as cluster_pb;
+use xds_proto::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
+use xds_proto::pb::envoy::config::listener::v3 as listener_pb;
+use xds_proto::pb::envoy::config::route::v3::RouteConfiguration;
+use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3 as tls_pb;
+use xds_proto::pb::google::protobuf::Any;
+use xds_proto::resource::{Resource, unpack};
+
+use super::Stores;
+use crate::cluster::{Cluster, ClusterConfig, EndpointSet};
+use crate::config::not_honoured::NotHonouredFields;
+use crate::config::wire::Conversion;
+use crate::http::route::RouteTable;
+use crate::listener::Listener;
+use crate::secret::Secret;
+use crate::transport::tls::proto as tls;
+
+/// Name of the resource, empty where not even that can be read, and what is wrong with it.
+pub(super) type Refusal = (String, String);
+
+fn decode<R: Resource>(body: &Any) -> Result<R, Refusal> {
+    unpack(body).map_err(|error| (String::new(), error.to_string()))
+}
+
+fn conversion<'a>(stores: &'a Stores, kind: &str, name: &str) -> Conversion<'a> {
+    Conversion {
+        secrets: &stores.secrets,
+        routes: &stores.routes,
+        notes: NotHonouredFields::of(kind, name),
+    }
+}
+
+fn raw(body: &Any) -> Bytes {
+    Bytes::copy_from_slice(&body.value)
+}
+
+pub(crate) fn cluster(body: &Any, stores: &Stores) -> Result<Cluster, Refusal> {
+    let message: cluster_pb::Cluster = decode(body)?;
+    let name = message.name.clone();
+    let cx = conversion(stores, "cluster", &name);
+    let (mut config, endpoints) = ClusterConfig::from_proto(message, raw(body), cx)
+        .map_err(|error| (name, error.field.to_string()))?;
+    config.socket.mark = config.socket.mark.or(stores.mark);
+    let cluster = Cluster::new(config);
+    if let Some(endpoints) = endpoints {
+        cluster.apply_endpoints(endpoints);
+    }
+    Ok(cluster)
+}
+
+pub(crate) fn listener(body: &Any, stores: &Stores) -> Result<Listener, Refusal> {
+    let message: listener_pb::Listener = decode(body)?;
+    let name = message.name.clone();
+    let cx = conversion(stores, "listener", &name);
+    Listener::from_proto(message, raw(body), cx).map_err(|error| (name, error.field.to_string()))
+}
+
+pub(super) fn routes(body: &Any, stores: &Stores) -> Result<RouteTable, Refusal> {
+    let message: RouteConfiguration = decode(body)?;
+    let name = message.name.clone();
+    let cx = conversion(stores, "route configuration", &name);
+    RouteTable::from_proto(message, raw(body), cx).map_err(|error| (name, error.field.to_string()))
+}
+
+pub(super) fn endpoints(body: &Any, stores: &Stores) -> Result<(Arc<str>, EndpointSet), Refusal> {
+    let message: ClusterLoadAssignment = decode(body)?;
+    let name = message.cluster_name.clone();
+    let mut cx = conversion(stores, "cluster load assignment", &name);
+    let set = EndpointSet::from_proto(message, &mut cx)
+        .map_err(|error| (name.clone(), error.field.to_string()))?;
+    Ok((name.into(), set))
+}
+
+pub(crate) fn secret(body: &Any, stores: &Stores) -> Result<(Arc<str>, Secret), Refusal> {
+    let message: tls_pb::Secret = decode(body)?;
+    let name = message.name.clone();
+    let mut cx = conversion(stores, "secret", &name);
+    tls::secret(&mut cx, message).map_err(|error| (name, error.to_string()))
+}

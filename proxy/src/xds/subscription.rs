@@ -1,0 +1,327 @@
+//! What is asked of the server, one [`Subscription`] for each resource type: a pure state machine that turns interest,
+//! answers and reconnects into requests, for both dialects of the protocol. It owns no socket and applies nothing.
+//!
+//! Source: Envoy, *xDS REST and gRPC protocol* (incremental and state-of-the-world variants, ACK/NACK, resuming with
+//! `initial_resource_versions`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use xds_proto::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
+use xds_proto::pb::google::rpc::Status;
+use xds_proto::resource::ResourceKind;
+
+use super::Dialect;
+
+/// Which resources of one type are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Interest {
+    /// All that the server has for this node.
+    Wildcard,
+    /// Exactly these names; none asks for nothing.
+    Names(BTreeSet<Arc<str>>),
+}
+
+/// The verdict over one response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Everything in the response was applied.
+    Accepted,
+    /// At least one resource was refused; the text names each and why.
+    Rejected(String),
+}
+
+/// One request, in either dialect.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Request {
+    /// Incremental xDS.
+    Delta(DeltaDiscoveryRequest),
+    /// State of the world.
+    Sotw(DiscoveryRequest),
+}
+
+/// The subscription to one resource type over the life of the process; streams come and go below it.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    kind: ResourceKind,
+    dialect: Dialect,
+    interest: Interest,
+    /// Versions of the resources that are applied (delta).
+    versions: BTreeMap<Arc<str>, String>,
+    /// Version of the last accepted response (state of the world).
+    version_info: String,
+    /// Nonce of the last response on this stream.
+    nonce: String,
+    /// Whether a request of this type went out on this stream.
+    opened: bool,
+}
+
+impl Subscription {
+    /// A subscription that has asked for nothing so far.
+    pub(crate) fn new(kind: ResourceKind, dialect: Dialect, interest: Interest) -> Self {
+        Self {
+            kind,
+            dialect,
+            interest,
+            versions: BTreeMap::new(),
+            version_info: String::new(),
+            nonce: String::new(),
+            opened: false,
+        }
+    }
+
+    /// The first request on a new stream; `None` while nothing is wanted.
+    ///
+    /// In the incremental dialect it carries the versions that are already held, so that the server sends only what
+    /// differs. Resources that are no longer wanted are left out.
+    pub(crate) fn open(&mut self) -> Option<Request> {
+        self.nonce.clear();
+        self.opened = false;
+        if matches!(&self.interest, Interest::Names(names) if names.is_empty()) {
+            return None;
+        }
+        self.opened = true;
+        Some(match self.dialect {
+            Dialect::Sotw => self.sotw_request(None),
+            Dialect::Delta => Request::Delta(DeltaDiscoveryRequest {
+                type_url: self.kind.type_url().to_owned(),
+                resource_names_subscribe: match &self.interest {
+                    Interest::Wildcard => Vec::new(),
+                    Interest::Names(names) => names.iter().map(|name| name.to_string()).collect(),
+                },
+                initial_resource_versions: self
+                    .versions
+                    .iter()
+                    .map(|(name, version)| (name.to_string(), version.clone()))
+                    .collect(),
+                ..Default::default()
+            }),
+        })
+    }
+
+    /// Changes what is wanted; returns the request that says so, or `None` if nothing changed.
+    pub(crate) fn set_interest(&mut self, wanted: Interest) -> Option<Request> {
+        if self.interest == wanted {
+            return None;
+        }
+        let before = std::mem::replace(&mut self.interest, wanted);
+        if let Interest::Names(names) = &self.interest {
+            self.versions.retain(|name, _| names.contains(name));
+        }
+        if !self.opened {
+            return self.open();
+        }
+        match self.dialect {
+            Dialect::Sotw => Some(self.sotw_request(None)),
+            Dialect::Delta => Some(self.delta_change(&before)),
+        }
+    }
+
+    /// Records which resources of a response are now applied or gone, and answers it.
+    pub(crate) fn answer(&mut self, response: &Applied<'_>, verdict: Verdict) -> Request {
+        self.nonce = response.nonce.to_owned();
+        for (name, version) in &response.accepted {
+            self.versions.insert(name.clone(), version.clone());
+        }
+        for name in response.removed {
+            self.versions.remove(name.as_str());
+        }
+        let error = match verdict {
+            Verdict::Accepted => {
+                self.version_info = response.version_info.to_owned();
+                None
+            }
+            Verdict::Rejected(message) => Some(Status {
+                code: tonic::Code::InvalidArgument as i32,
+                message,
+                ..Default::default()
+            }),
+        };
+        match self.dialect {
+            Dialect::Sotw => self.sotw_request(error),
+            Dialect::Delta => Request::Delta(DeltaDiscoveryRequest {
+                type_url: self.kind.type_url().to_owned(),
+                response_nonce: self.nonce.clone(),
+                error_detail: error,
+                ..Default::default()
+            }),
+        }
+    }
+
+    fn sotw_request(&self, error_detail: Option<Status>) -> Request {
+        Request::Sotw(DiscoveryRequest {
+            type_url: self.kind.type_url().to_owned(),
+            version_info: self.version_info.clone(),
+            response_nonce: self.nonce.clone(),
+            resource_names: match &self.interest {
+                Interest::Wildcard => Vec::new(),
+                Interest::Names(names) => names.iter().map(|name| name.to_string()).collect(),
+            },
+            error_detail,
+            ..Default::default()
+        })
+    }
+
+    fn delta_change(&self, before: &Interest) -> Request {
+        let names = |interest: &Interest| match interest {
+            Interest::Wildcard => BTreeSet::from([Arc::from("*")]),
+            Interest::Names(names) => names.clone(),
+        };
+        let (before, after) = (names(before), names(&self.interest));
+        let difference = |left: &BTreeSet<Arc<str>>, right: &BTreeSet<Arc<str>>| {
+            left.difference(right)
+                .map(|name| name.to_string())
+                .collect()
+        };
+        Request::Delta(DeltaDiscoveryRequest {
+            type_url: self.kind.type_url().to_owned(),
+            resource_names_subscribe: difference(&after, &before),
+            resource_names_unsubscribe: difference(&before, &after),
+            ..Default::default()
+        })
+    }
+}
+
+/// What became of one response.
+#[derive(Debug)]
+pub(crate) struct Applied<'a> {
+    /// The response's nonce.
+    pub(crate) nonce: &'a str,
+    /// The response's version (state of the world).
+    pub(crate) version_info: &'a str,
+    /// Applied resources with their versions.
+    pub(crate) accepted: Vec<(Arc<str>, String)>,
+    /// Resources that the server removed.
+    pub(crate) removed: &'a [String],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(list: &[&str]) -> Interest {
+        Interest::Names(list.iter().map(|name| Arc::from(*name)).collect())
+    }
+
+    fn delta(request: Option<Request>) -> DeltaDiscoveryRequest {
+        match request {
+            Some(Request::Delta(request)) => request,
+            other => panic!("wanted a delta request, got {other:?}"),
+        }
+    }
+
+    fn sotw(request: Option<Request>) -> DiscoveryRequest {
+        match request {
+            Some(Request::Sotw(request)) => request,
+            other => panic!("wanted a state-of-the-world request, got {other:?}"),
+        }
+    }
+
+    fn applied<'a>(nonce: &'a str, accepted: &[(&str, &str)]) -> Applied<'a> {
+        Applied {
+            nonce,
+            version_info: "7",
+            accepted: accepted
+                .iter()
+                .map(|(name, version)| (Arc::from(*name), (*version).to_owned()))
+                .collect(),
+            removed: &[],
+        }
+    }
+
+    #[test]
+    fn asks_for_nothing_while_no_name_is_wanted() {
+        for dialect in [Dialect::Delta, Dialect::Sotw] {
+            let mut subscription = Subscription::new(ResourceKind::Endpoint, dialect, names(&[]));
+            assert_eq!(subscription.open(), None);
+            assert!(subscription.set_interest(names(&["a"])).is_some());
+        }
+    }
+
+    #[test]
+    fn delta_interest_changes_travel_as_differences() {
+        let mut subscription =
+            Subscription::new(ResourceKind::Endpoint, Dialect::Delta, names(&["a", "b"]));
+        assert_eq!(
+            delta(subscription.open()).resource_names_subscribe,
+            ["a", "b"]
+        );
+        let change = delta(subscription.set_interest(names(&["b", "c"])));
+        assert_eq!(change.resource_names_subscribe, ["c"]);
+        assert_eq!(change.resource_names_unsubscribe, ["a"]);
+        assert_eq!(subscription.set_interest(names(&["b", "c"])), None);
+    }
+
+    #[test]
+    fn delta_resumes_with_the_versions_it_holds() {
+        let mut subscription =
+            Subscription::new(ResourceKind::Cluster, Dialect::Delta, Interest::Wildcard);
+        assert!(
+            delta(subscription.open())
+                .initial_resource_versions
+                .is_empty()
+        );
+        subscription.answer(&applied("n1", &[("a", "1"), ("b", "1")]), Verdict::Accepted);
+        subscription.answer(
+            &Applied {
+                removed: &["b".to_owned()],
+                ..applied("n2", &[])
+            },
+            Verdict::Accepted,
+        );
+        let request = delta(subscription.open());
+        assert!(
+            request.resource_names_subscribe.is_empty(),
+            "wildcard subscribes to nothing by name"
+        );
+        assert_eq!(
+            request
+                .initial_resource_versions
+                .into_iter()
+                .collect::<Vec<_>>(),
+            [("a".to_owned(), "1".to_owned())]
+        );
+    }
+
+    #[test]
+    fn a_refused_response_keeps_the_version_and_says_why() {
+        let mut subscription =
+            Subscription::new(ResourceKind::Cluster, Dialect::Sotw, Interest::Wildcard);
+        subscription.open();
+        subscription.answer(&applied("n1", &[]), Verdict::Accepted);
+        let response = Applied {
+            version_info: "8",
+            ..applied("n2", &[])
+        };
+        let request = sotw(Some(
+            subscription.answer(&response, Verdict::Rejected("cluster a: no".to_owned())),
+        ));
+        assert_eq!(
+            (
+                request.version_info.as_str(),
+                request.response_nonce.as_str()
+            ),
+            ("7", "n2")
+        );
+        assert_eq!(
+            request.error_detail.map(|error| error.message).as_deref(),
+            Some("cluster a: no")
+        );
+    }
+
+    #[test]
+    fn sotw_repeats_all_names_and_forgets_the_nonce_of_a_lost_stream() {
+        let mut subscription =
+            Subscription::new(ResourceKind::Route, Dialect::Sotw, names(&["80"]));
+        assert_eq!(sotw(subscription.open()).response_nonce, "");
+        subscription.answer(&applied("n1", &[]), Verdict::Accepted);
+        let change = sotw(subscription.set_interest(names(&["80", "90"])));
+        assert_eq!(change.resource_names, ["80", "90"]);
+        assert_eq!(change.response_nonce, "n1");
+        let again = sotw(subscription.open());
+        assert_eq!(
+            (again.response_nonce.as_str(), again.version_info.as_str()),
+            ("", "7")
+        );
+    }
+}
