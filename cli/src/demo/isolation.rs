@@ -1,5 +1,5 @@
-//! How the demo keeps to itself: namespaces as root, namespaces inside an unprivileged user namespace, or, where the
-//! machine allows neither, loopback addresses and explicit ports.
+//! How the demo keeps to itself: namespaces as root, or namespaces inside an unprivileged user namespace. A machine
+//! that allows neither cannot run it, and is told so.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -13,15 +13,13 @@ use nix::unistd::{Gid, Pid, Uid};
 
 use super::{DemoFlags, door};
 
-/// The three ways.
+/// The two ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Isolation {
     /// Namespaces, as root; the proxies run as user 1337.
     Root,
     /// Namespaces inside a user namespace with one user; the proxies' own traffic carries a socket mark.
     User,
-    /// No namespaces: every pod has loopback addresses of its own and nothing is captured.
-    Ports,
 }
 
 impl Isolation {
@@ -31,16 +29,6 @@ impl Isolation {
             Self::User => {
                 "network namespaces with redirect rules, in an unprivileged user namespace"
             }
-            Self::Ports => {
-                "loopback addresses and explicit ports: this machine allows no namespaces, so nothing is captured"
-            }
-        }
-    }
-
-    pub(crate) fn captures(self) -> bool {
-        match self {
-            Self::Root | Self::User => true,
-            Self::Ports => false,
         }
     }
 }
@@ -56,7 +44,7 @@ pub(super) fn enter_and_run(flags: &DemoFlags) -> anyhow::Result<ExitCode> {
             .with_context(|| format!("--config {}", dir.display()))
     });
     let config = config.transpose()?;
-    let isolation = enter();
+    let isolation = enter()?;
     let mut command = Command::new("/proc/self/exe");
     command
         .arg0("tulle")
@@ -90,7 +78,6 @@ impl Isolation {
         match self {
             Self::Root => "root",
             Self::User => "user",
-            Self::Ports => "ports",
         }
     }
 }
@@ -124,15 +111,18 @@ const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWNS
     .union(CloneFlags::CLONE_NEWUTS);
 
 /// Leaves for namespaces in which the next child is PID 1, in the best way that the machine allows.
-fn enter() -> Isolation {
+fn enter() -> anyhow::Result<Isolation> {
     if Uid::effective().is_root() && unshare(NAMESPACES).is_ok() {
-        return Isolation::Root;
+        return Ok(Isolation::Root);
     }
     let (uid, gid) = (Uid::effective(), Gid::effective());
     if unshare(CloneFlags::CLONE_NEWUSER | NAMESPACES).is_ok() && map_to_root(uid, gid).is_ok() {
-        return Isolation::User;
+        return Ok(Isolation::User);
     }
-    Isolation::Ports
+    anyhow::bail!(
+        "this machine allows neither root nor unprivileged user namespaces, and the demo needs one of them; run it with \
+         sudo, or allow user namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)"
+    )
 }
 
 fn map_to_root(uid: Uid, gid: Gid) -> std::io::Result<()> {
@@ -142,30 +132,22 @@ fn map_to_root(uid: Uid, gid: Gid) -> std::io::Result<()> {
 }
 
 /// Prepares the inner process: it dies with the outer one and sees file systems and processes of its own.
-pub(super) fn settle(isolation: Isolation) -> anyhow::Result<std::path::PathBuf> {
+pub(super) fn settle() -> anyhow::Result<std::path::PathBuf> {
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).context("cannot tie the demo to its parent")?;
-    match isolation {
-        Isolation::Root | Isolation::User => {
-            let none = None::<&str>;
-            mount(none, "/", none, MsFlags::MS_PRIVATE | MsFlags::MS_REC, none)
-                .context("cannot make mounts private")?;
-            mount(
-                Some("tmpfs"),
-                STATE,
-                Some("tmpfs"),
-                MsFlags::empty(),
-                Some("mode=0755,size=256m"),
-            )
-            .with_context(|| format!("cannot mount a file system of the demo's own on {STATE}"))?;
-            mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), none)
-                .context("cannot mount /proc")?;
-            Ok(STATE.into())
-        }
-        Isolation::Ports => Ok(tempfile::Builder::new()
-            .prefix("tulle-demo-")
-            .tempdir()?
-            .keep()),
-    }
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_PRIVATE | MsFlags::MS_REC, none)
+        .context("cannot make mounts private")?;
+    mount(
+        Some("tmpfs"),
+        STATE,
+        Some("tmpfs"),
+        MsFlags::empty(),
+        Some("mode=0755,size=256m"),
+    )
+    .with_context(|| format!("cannot mount a file system of the demo's own on {STATE}"))?;
+    mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), none)
+        .context("cannot mount /proc")?;
+    Ok(STATE.into())
 }
 
 /// Ties a pod runtime to the inner process.

@@ -53,9 +53,7 @@ impl Pod {
             "pod {}: {first}",
             spec.name
         );
-        if spec.own_network {
-            network::connect(index, runtime.id().context("the runtime has not ended")?).await?;
-        }
+        network::connect(index, runtime.id().context("the runtime has not ended")?).await?;
         let name = spec.name.clone();
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {

@@ -57,20 +57,15 @@ struct Folders {
 }
 
 impl Folders {
-    fn prepare(state: &Path, isolation: Isolation) -> anyhow::Result<Self> {
+    fn prepare(state: &Path) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find the running program")?;
-        let program = if isolation.captures() {
-            // the proxies run as another user, which may not pass through the folders above the program
-            let copy = state.join("tulle");
-            std::fs::write(&copy, [])?;
-            super::isolation::replace_file(&program, &copy.display().to_string())?;
-            copy
-        } else {
-            program
-        };
+        // the proxies run as another user, which may not pass through the folders above the program
+        let copy = state.join("tulle");
+        std::fs::write(&copy, [])?;
+        super::isolation::replace_file(&program, &copy.display().to_string())?;
         Ok(Self {
             state: state.to_owned(),
-            program: program.display().to_string(),
+            program: copy.display().to_string(),
         })
     }
 
@@ -87,10 +82,8 @@ impl Mesh {
         state: &Path,
         verbose: bool,
     ) -> anyhow::Result<Self> {
-        let folders = Folders::prepare(state, isolation)?;
-        if isolation.captures() {
-            network::make_bridge().await?;
-        }
+        let folders = Folders::prepare(state)?;
+        network::make_bridge().await?;
         let registry = Registry::create(state.join("registry"))?;
         for object in &manifest.objects {
             registry.put(object)?;
@@ -324,7 +317,6 @@ impl PodContext<'_> {
         };
         Ok(PodSpec {
             ip,
-            own_network: self.isolation.captures(),
             choose_user: self.isolation == Isolation::Root,
             verbose: self.verbose,
             hosts: self.hosts.hosts(&namespace)?,

@@ -24,8 +24,6 @@ use super::{isolation, network};
 pub(super) struct PodSpec {
     pub(super) name: String,
     pub(super) ip: Ipv4Addr,
-    /// Whether the pod has namespaces of its own.
-    pub(super) own_network: bool,
     /// Whether processes may run as the user that the container names.
     pub(super) choose_user: bool,
     /// Whether logs go to the terminal instead of files.
@@ -77,11 +75,9 @@ const STARTUP: Duration = Duration::from_secs(20);
 pub(crate) fn run(spec: &Path) -> anyhow::Result<()> {
     isolation::die_with_parent()?;
     let spec: PodSpec = serde_json::from_reader(File::open(spec)?)?;
-    if spec.own_network {
-        isolation::own_network()?;
-        isolation::replace_file(&spec.hosts, "/etc/hosts")?;
-        isolation::replace_file(&spec.resolv, "/etc/resolv.conf")?;
-    }
+    isolation::own_network()?;
+    isolation::replace_file(&spec.hosts, "/etc/hosts")?;
+    isolation::replace_file(&spec.resolv, "/etc/resolv.conf")?;
     say(&Event::Namespaces);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -110,11 +106,7 @@ async fn serve(spec: PodSpec) -> anyhow::Result<()> {
         running: BTreeMap::new(),
     };
     let admin = UnixListener::bind(processes.spec.dir.join(ADMIN_SOCKET))?;
-    tokio::spawn(lead_to_admin(
-        admin,
-        processes.spec.ip,
-        processes.spec.own_network,
-    ));
+    tokio::spawn(lead_to_admin(admin));
     tokio::spawn(super::exec::serve(UnixListener::bind(
         processes.spec.dir.join(EXEC_SOCKET),
     )?));
@@ -123,9 +115,7 @@ async fn serve(spec: PodSpec) -> anyhow::Result<()> {
             line = orders.next_line() => match line?.map(|line| serde_json::from_str(&line)).transpose()? {
                 None => return Ok(()),
                 Some(Order::Start) => {
-                    if processes.spec.own_network {
-                        network::configure_pod(processes.spec.ip).await?;
-                    }
+                    network::configure_pod(processes.spec.ip).await?;
                     processes.start(true).await?;
                 }
                 Some(Order::Restart) => processes.start(false).await?,
@@ -219,11 +209,7 @@ impl Processes {
         let Some((port, path)) = &container.startup else {
             return Ok(());
         };
-        let host = if self.spec.own_network {
-            Ipv4Addr::LOCALHOST
-        } else {
-            self.spec.ip
-        };
+        let host = Ipv4Addr::LOCALHOST;
         let deadline = tokio::time::Instant::now() + STARTUP;
         while !is_ready(host, *port, path).await {
             if let Some(status) = self
@@ -313,11 +299,12 @@ async fn is_ready(host: Ipv4Addr, port: u16, path: &str) -> bool {
 }
 
 /// Leads from the pod's socket, which is reached from outside its network, to its admin interface.
-async fn lead_to_admin(listener: UnixListener, ip: Ipv4Addr, own_network: bool) {
-    let host = if own_network { Ipv4Addr::LOCALHOST } else { ip };
+async fn lead_to_admin(listener: UnixListener) {
     while let Ok((mut stream, _)) = listener.accept().await {
         tokio::spawn(async move {
-            let mut admin = TcpStream::connect((host, xds_proto::well_known::port::ADMIN)).await?;
+            let mut admin =
+                TcpStream::connect((Ipv4Addr::LOCALHOST, xds_proto::well_known::port::ADMIN))
+                    .await?;
             tokio::io::copy_bidirectional(&mut stream, &mut admin).await
         });
     }

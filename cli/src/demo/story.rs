@@ -48,21 +48,16 @@ enum Step {
 /// Runs the inner process of the demo.
 pub(super) fn run(flags: &DemoFlags, isolation: Isolation) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
-    let state = isolation::settle(isolation)?;
+    let state = isolation::settle()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(Story::tell(
+    runtime.block_on(Story::tell(
         flags,
         isolation,
         state.clone(),
         View::new(flags.json, start),
-    ));
-    if !isolation.captures() {
-        std::fs::remove_dir_all(&state)
-            .with_context(|| format!("cannot remove {}", state.display()))?;
-    }
-    outcome
+    ))
 }
 
 struct Story {

@@ -1,0 +1,82 @@
+//! The command line as a new user meets it.
+
+use crate::mesh::tulle;
+
+#[test]
+fn every_program_has_help_and_a_version() {
+    for part in [
+        &[][..],
+        &["proxy"],
+        &["control-plane"],
+        &["injector"],
+        &["demo"],
+        &["explain"],
+    ] {
+        let output = tulle().args(part).arg("--help").output().unwrap();
+        assert!(
+            output.status.success() && !output.stdout.is_empty(),
+            "{part:?}"
+        );
+    }
+    for part in [&[][..], &["proxy"], &["control-plane"], &["injector"]] {
+        assert!(
+            tulle()
+                .args(part)
+                .arg("--version")
+                .output()
+                .unwrap()
+                .status
+                .success(),
+            "{part:?}"
+        );
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_failures_with_1() {
+    let code = |args: &[&str]| tulle().args(args).output().unwrap().status.code();
+    assert_eq!(code(&["dmeo"]), Some(2));
+    assert_eq!(code(&["proxy", "--concurency", "1"]), Some(2));
+    assert_eq!(code(&["control-plane", "--regstry", "x"]), Some(2));
+    assert_eq!(code(&["proxy", "-c", "/does/not/exist.yaml"]), Some(1));
+    assert_eq!(code(&["demo", "--config", "/does/not/exist"]), Some(1));
+    assert_eq!(
+        code(&[
+            "explain",
+            "--demo",
+            "nobody",
+            "--from",
+            "a",
+            "--to",
+            "http://b/"
+        ]),
+        Some(1)
+    );
+}
+
+#[test]
+fn a_token_is_made_and_names_its_workload() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = tulle()
+        .args([
+            "token",
+            "create",
+            "--namespace",
+            "shop",
+            "--service-account",
+            "cart",
+            "--data-dir",
+        ])
+        .arg(dir.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    assert_eq!(
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .trim()
+            .split('.')
+            .count(),
+        3
+    );
+}

@@ -1,0 +1,10 @@
+//! The demo as a test bed: whole meshes on this machine, driven by the commands that users have.
+
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod mesh;
+#[cfg(test)]
+mod routes;
