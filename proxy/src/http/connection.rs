@@ -15,6 +15,7 @@ use crate::cluster::pool::{ClusterPool, UpstreamFacts};
 use crate::drain::Signal;
 use crate::listener::ConnectionFacts;
 use crate::telemetry::access_log::ResponseFlags;
+use crate::telemetry::istio::{Heard, Workload};
 use crate::transport::{PeerIdentity, TlsFacts};
 
 /// A downstream connection.
@@ -26,6 +27,8 @@ pub(crate) struct Downstream {
     pub(crate) tls: Option<Rc<TlsFacts>>,
     pub(crate) drain: Signal,
     pub(crate) since: Instant,
+    /// How the client introduced its workload.
+    pub(crate) heard: Heard,
 }
 
 impl Downstream {
@@ -54,6 +57,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) record: Record,
     /// The client's connection ends after this response.
     pub(crate) close: bool,
+    /// The client is a sidecar that introduced itself.
+    pub(crate) wants_introduction: bool,
 }
 
 /// What access logs and metrics tell about a request.
@@ -76,6 +81,8 @@ pub(crate) struct Record {
     pub(crate) service_time: Option<Duration>,
     pub(crate) attempts: u32,
     pub(crate) grpc_status: Option<u32>,
+    /// The workload on the other side, as it introduced itself.
+    pub(crate) peer: Option<Rc<Workload>>,
 }
 
 impl Record {
@@ -98,6 +105,7 @@ impl Record {
             service_time: None,
             attempts: 0,
             grpc_status: None,
+            peer: None,
         }
     }
 }
@@ -113,6 +121,7 @@ impl<'a> Exchange<'a> {
             timer: Deadline::default(),
             record: Record::new(),
             close: false,
+            wants_introduction: false,
         }
     }
 
@@ -121,6 +130,7 @@ impl<'a> Exchange<'a> {
         self.request.clear();
         self.response.clear();
         self.upgrade = false;
+        self.wants_introduction = false;
         self.framing = Framing::Empty;
         self.record = Record::new();
     }

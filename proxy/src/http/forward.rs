@@ -20,6 +20,7 @@ use super::edits;
 use super::filters;
 use super::handle::{self, Ending, Routed, Stop};
 use super::head::KnownName;
+use super::introduce;
 use super::local_reply::LocalReply;
 use super::respond::{self, Edited};
 use super::route::rewrite::HostRewrite;
@@ -74,6 +75,7 @@ pub(crate) async fn forward(
     let plan = plan(exchange, routed, to, chosen)?;
     let mut pump = body_pump(exchange, &plan);
     let answer = attempts(exchange, down, &plan, &mut pump).await?;
+    introduce::of_server(exchange);
     let edited = Edited {
         routed: plan.routed,
         weighted: plan.weighted,

@@ -15,6 +15,7 @@ use super::forward;
 use super::head::{Fields, KnownName, Version};
 use super::local_reply::LocalReply;
 use super::log;
+use super::measure;
 use super::prepare;
 use super::redirect;
 use super::respond;
@@ -228,5 +229,6 @@ fn finish(exchange: &mut Exchange<'_>) {
     );
     stats.downstream_rq_active.add(shard, -1);
     stats.completed(shard, exchange.record.status);
+    measure::count(exchange);
     log::record(exchange);
 }

@@ -15,7 +15,7 @@ use crate::cluster::pool::ClusterPool;
 use crate::config::access_log::AccessLogConfig;
 use crate::telemetry::access_log::line::Line;
 use crate::telemetry::access_log::{Outbox, Writer};
-use crate::telemetry::istio::Workload;
+use crate::telemetry::istio::{RequestMetrics, Workload};
 use crate::telemetry::metrics::{Registry, Shard};
 use crate::worker::Worker;
 
@@ -47,6 +47,8 @@ pub struct Local {
     pub(crate) hostname: Arc<str>,
     pub(crate) outbox: Rc<Outbox>,
     pub(crate) faults: Faults,
+    /// Istio's metrics of requests.
+    pub(crate) requests: RequestMetrics,
     shared: Shared,
     clusters: RefCell<Known>,
     sites: RefCell<HashMap<usize, Rc<Site>>>,
@@ -124,6 +126,7 @@ impl Local {
             buffers: Buffers::new(),
             outbox: Outbox::new(shared.access_logs.clone(), Arc::clone(&shard)),
             faults: Faults::default(),
+            requests: RequestMetrics::new(shared.metrics.clone(), Arc::clone(&shared.workload)),
             shard,
             hostname: Arc::clone(&shared.hostname),
             shared,

@@ -9,6 +9,7 @@ use super::config::{EscapedSlashes, ForwardClientCertMode, StripPort, Underscore
 use super::connection::Exchange;
 use super::handle::Stop;
 use super::head::{KnownName, Scheme, Version};
+use super::introduce;
 use super::local_reply::LocalReply;
 use super::path;
 use super::route::table::without_port;
@@ -18,6 +19,7 @@ pub(crate) fn prepare(exchange: &mut Exchange<'_>) -> Result<(), Stop> {
     if exchange.request.method == Method::CONNECT {
         return Err(LocalReply::no_route().into());
     }
+    introduce::of_client(exchange);
     underscores(exchange)?;
     authority(exchange)?;
     normalize_path(exchange)?;
@@ -176,8 +178,6 @@ const STEERING: &[KnownName] = &[
     KnownName::XEnvoyUpstreamRqPerTryTimeoutMs,
     KnownName::XEnvoyExpectedRqTimeoutMs,
     KnownName::XEnvoyDecoratorOperation,
-    KnownName::XEnvoyPeerMetadata,
-    KnownName::XEnvoyPeerMetadataId,
 ];
 
 /// Whether the request comes from an internal address.

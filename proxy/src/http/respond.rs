@@ -7,6 +7,7 @@ use super::connection::Exchange;
 use super::edits;
 use super::handle::{Routed, persistence};
 use super::head::{KnownName, Version};
+use super::introduce;
 use super::route::WeightedCluster;
 
 /// What edited the request edits the response.
@@ -54,6 +55,7 @@ pub(crate) fn prepare(exchange: &mut Exchange<'_>, edited: Option<Edited<'_>>) {
         }
         edits::response(exchange, &routed.route.response_headers);
     }
+    introduce::to_client(exchange);
     exchange.close |= exchange.downstream.must_close();
     exchange.record.status = exchange.response.status.as_u16();
 }

@@ -12,6 +12,7 @@ use super::config::{CodecType, HttpConfig};
 use super::connection::Downstream;
 use super::local::Local;
 use crate::listener::ConnectionFacts;
+use crate::telemetry::istio::Heard;
 use crate::transport;
 
 /// What every HTTP/2 connection begins with (RFC 9113 section 3.4).
@@ -30,6 +31,7 @@ pub async fn serve(
         tls: connection.tls().cloned(),
         drain: connection.drain().clone(),
         since: local.worker.now(),
+        heard: Heard::default(),
         local,
         site,
         facts,

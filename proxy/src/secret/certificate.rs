@@ -15,6 +15,7 @@ pub struct Certificate {
     certified: Arc<CertifiedKey>,
     key: PrivateKeyDer<'static>,
     names: Names,
+    spiffe_id: Option<Arc<str>>,
     serial: String,
     not_before: SystemTime,
     not_after: SystemTime,
@@ -62,6 +63,7 @@ impl Certificate {
         Ok(Self {
             certified: Arc::new(certified),
             key,
+            spiffe_id: names.spiffe_id().map(Arc::from),
             names,
             serial,
             not_before,
@@ -110,6 +112,11 @@ impl Certificate {
     /// URI names of the leaf, the SPIFFE identity among them.
     pub fn uri_names(&self) -> impl Iterator<Item = &str> {
         self.names.uris.iter().map(AsRef::as_ref)
+    }
+
+    /// The SPIFFE identity of the leaf.
+    pub fn spiffe_id(&self) -> Option<&Arc<str>> {
+        self.spiffe_id.as_ref()
     }
 
     /// DNS names of the leaf.

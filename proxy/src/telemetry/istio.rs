@@ -3,8 +3,12 @@
 //! Owns the names and the order of the labels and what stands where something is not known; refuses to know when a
 //! metric is counted.
 
+mod introduction;
+mod requests;
 mod workload;
 
+pub(crate) use introduction::{Heard, Introduction};
+pub(crate) use requests::{Measured, Peer, Protocol, RequestMetrics, Service, Traffic};
 pub use workload::Workload;
 
 use crate::cluster::config::ClusterConfig;
@@ -14,6 +18,9 @@ use crate::telemetry::metrics::Series;
 
 /// What stands for everything that is not known.
 pub const UNKNOWN: &str = "unknown";
+
+/// The canonical revision of a workload that names none.
+const LATEST: &str = "latest";
 
 /// Clusters that stand for no service: their own name is the service's.
 const NAMELESS: [&str; 5] = [
@@ -113,7 +120,7 @@ impl Parties<'_> {
             ),
             (
                 "source_canonical_revision",
-                source.canonical_revision.as_deref(),
+                Some(source.canonical_revision.as_deref().unwrap_or(LATEST)),
             ),
             ("source_workload_namespace", source.namespace.as_deref()),
             ("source_principal", self.source.principal),
@@ -135,7 +142,7 @@ impl Parties<'_> {
             ),
             (
                 "destination_canonical_revision",
-                destination.canonical_revision.as_deref(),
+                Some(destination.canonical_revision.as_deref().unwrap_or(LATEST)),
             ),
             ("destination_service_name", self.called.name),
             ("destination_service_namespace", namespace),

@@ -36,7 +36,7 @@ impl PeerIdentity {
 
     /// The SPIFFE identity, `spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT`: the first URI name of that scheme.
     pub fn spiffe_id(&self) -> Option<&str> {
-        self.uri_names().find(|uri| uri.starts_with("spiffe://"))
+        self.names.spiffe_id()
     }
 
     /// URI alternative names in the order of the certificate.

@@ -7,6 +7,7 @@ use crate::drain;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsStream;
@@ -29,6 +30,8 @@ pub struct TlsFacts {
     pub sni: Option<Box<str>>,
     /// Who the other side proved to be; `None` if it showed no certificate.
     pub peer: Option<PeerIdentity>,
+    /// The SPIFFE identity of our own certificate, if it has one.
+    pub own: Option<Arc<str>>,
     /// Whether the certificate was verified against the configured roots.
     pub verified: bool,
     /// Protocol version in Envoy's spelling, such as `TLSv1.3`.

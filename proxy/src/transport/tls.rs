@@ -77,16 +77,16 @@ pub enum TlsError {
 fn established(
     stream: tokio_rustls::TlsStream<Socket>,
     sni: Option<Box<str>>,
-    verified: bool,
+    config: &TlsConfig,
 ) -> Result<(Stream, Rc<TlsFacts>), TlsError> {
-    let facts = facts(stream.get_ref().1, sni, verified)?;
+    let facts = facts(stream.get_ref().1, sni, config)?;
     Ok((Stream::Tls(Box::new(stream)), Rc::new(facts)))
 }
 
 fn facts(
     session: &CommonState,
     sni: Option<Box<str>>,
-    verified: bool,
+    config: &TlsConfig,
 ) -> Result<TlsFacts, TlsError> {
     let leaf = session.peer_certificates().and_then(<[_]>::first);
     let peer = leaf
@@ -97,7 +97,8 @@ fn facts(
     Ok(TlsFacts {
         alpn: session.alpn_protocol().map(Box::from),
         sni,
-        verified: verified && peer.is_some(),
+        own: config.own_identity(),
+        verified: peer.is_some() && config.verifies_chains(),
         peer,
         version: params::version_name(session.protocol_version()),
         cipher: suite.map_or("", |suite| suite.suite().as_str().unwrap_or("")),

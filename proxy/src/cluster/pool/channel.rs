@@ -17,6 +17,7 @@ use crate::http::codec::h1::encode::Persistence;
 use crate::http::codec::h2::stream;
 use crate::http::codec::leg::{Leg, LegError};
 use crate::http::head::RequestHead;
+use crate::telemetry::istio::Heard;
 use crate::telemetry::metrics::{Gauge, Shard};
 use crate::transport::{ConnectError, Stream, TlsFacts, Upstream};
 
@@ -26,6 +27,8 @@ pub(crate) struct UpstreamFacts {
     pub(crate) local: Option<SocketAddr>,
     pub(crate) remote: Option<SocketAddr>,
     pub(crate) tls: Option<Rc<TlsFacts>>,
+    /// How the server introduced its workload.
+    pub(crate) heard: Heard,
 }
 
 impl UpstreamFacts {
@@ -35,6 +38,7 @@ impl UpstreamFacts {
             local: raw.local_addr(),
             remote: raw.peer_addr(),
             tls: upstream.tls().cloned(),
+            heard: Heard::default(),
         })
     }
 }

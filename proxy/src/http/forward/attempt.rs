@@ -17,6 +17,7 @@ use crate::http::codec::pump::{Pump, PumpError, Replay};
 use crate::http::connection::Exchange;
 use crate::http::deadline::earlier;
 use crate::http::head::{KnownName, ResponseHead};
+use crate::http::introduce;
 use crate::http::route::rewrite::HostRewrite;
 
 /// What an attempt is to avoid.
@@ -114,6 +115,7 @@ pub(super) async fn attempt(
             plan.to.append_forwarded_host && exchange.record.attempts == 1,
         );
     }
+    introduce::to_server(exchange, channel.facts());
     exchange.record.upstream = Some(Rc::clone(channel.facts()));
     let reused = channel.reused;
     let persistence = if plan.upgrade {
@@ -226,6 +228,8 @@ fn pick(
         Failure::NoHost
     })?;
     exchange.record.endpoint = Some(std::sync::Arc::clone(&picked.endpoint));
+    // That of an attempt before this one.
+    exchange.record.upstream = None;
     Ok(plan.cluster.endpoint(&picked.endpoint))
 }
 
@@ -291,6 +295,7 @@ async fn converse(
 
 /// 100 and 103 go to the client as they come.
 fn pass_informational(exchange: &mut Exchange<'_>, down: &mut Leg) -> Result<(), Failure> {
+    introduce::of_server(exchange);
     if exchange.request.version != crate::http::head::Version::Http10 {
         down.send_response(&exchange.response, Framing::Empty, Persistence::Keep)
             .map_err(|_| Failure::Gone)?;

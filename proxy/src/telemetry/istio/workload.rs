@@ -6,8 +6,11 @@ use xds_proto::pb::envoy::config::core::v3::Node;
 use xds_proto::pb::google::protobuf::value::Kind;
 use xds_proto::pb::google::protobuf::{Struct, Value};
 
+/// Bytes of one name; a longer one counts as unknown.
+const LONGEST: usize = 256;
+
 /// What is known of a workload; `None` is reported as `unknown`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Workload {
     /// The name of the deployment or the like.
     pub name: Option<Arc<str>>,
@@ -25,6 +28,8 @@ pub struct Workload {
     pub cluster: Option<Arc<str>>,
     /// Its own SPIFFE identity.
     pub principal: Option<Arc<str>>,
+    /// The node id of its proxy, by which it introduces itself.
+    pub node: Option<Arc<str>>,
 }
 
 impl Workload {
@@ -34,6 +39,15 @@ impl Workload {
         let Some(metadata) = &node.metadata else {
             return Self::default();
         };
+        let node = Some(Arc::from(&*node.id)).filter(|id: &Arc<str>| !id.is_empty());
+        Self {
+            node,
+            ..Self::of_metadata(metadata)
+        }
+    }
+
+    /// The workload that node metadata describes, ours or a peer's.
+    pub(super) fn of_metadata(metadata: &Struct) -> Self {
         let labels = match field(metadata, "LABELS").and_then(|value| value.kind.as_ref()) {
             Some(Kind::StructValue(labels)) => labels.clone(),
             _ => Struct::default(),
@@ -59,6 +73,7 @@ impl Workload {
             version: label(&["version"]),
             cluster: text(metadata, "CLUSTER_ID"),
             principal: None,
+            node: None,
         }
     }
 
@@ -96,7 +111,7 @@ fn text(of: &Struct, key: &str) -> Option<Arc<str>> {
     let Kind::StringValue(text) = field(of, key)?.kind.as_ref()? else {
         return None;
     };
-    (!text.is_empty()).then(|| text.as_str().into())
+    (!text.is_empty() && text.len() <= LONGEST).then(|| text.as_str().into())
 }
 
 #[cfg(test)]
@@ -144,6 +159,7 @@ mod tests {
             version: text("v2"),
             cluster: text("east"),
             principal: None,
+            node: None,
         };
         assert_eq!(Workload::of_node(&node), expected);
     }

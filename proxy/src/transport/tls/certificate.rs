@@ -24,6 +24,14 @@ pub(crate) struct Names {
     pub(crate) ips: Vec<IpAddr>,
 }
 
+impl Names {
+    /// The first URI name that is a SPIFFE identity.
+    pub(crate) fn spiffe_id(&self) -> Option<&str> {
+        let mut uris = self.uris.iter().map(AsRef::as_ref);
+        uris.find(|uri: &&str| uri.starts_with("spiffe://"))
+    }
+}
+
 /// The fields of one certificate, as slices of its bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Parsed<'a> {

@@ -72,7 +72,7 @@ impl ClientContext {
         };
         let stream = handshake.await.map_err(TlsError::Handshake)?;
         let sni = sni.map(|name| Box::from(&**name));
-        established(stream.into(), sni, self.config.common.verifies_chains())
+        established(stream.into(), sni, &self.config.common)
     }
 
     fn library(&self) -> Result<Arc<ClientConfig>, TlsError> {

@@ -158,6 +158,13 @@ impl TlsConfig {
         }
     }
 
+    /// The SPIFFE identity of the first of our certificates that has one.
+    pub(super) fn own_identity(&self) -> Option<Arc<str>> {
+        self.certificates
+            .iter()
+            .find_map(|cell| cell.certificate().ok()?.spiffe_id().cloned())
+    }
+
     /// Our certificates right now.
     pub(super) fn our_certificates(&self) -> Result<Vec<Arc<Certificate>>, TlsError> {
         self.certificates

@@ -70,8 +70,7 @@ impl ServerContext {
             .await
             .map_err(TlsError::Handshake)?;
         let sni = stream.get_ref().1.server_name().map(Box::from);
-        let verified = self.config.common.verifies_chains();
-        established(stream.into(), sni, verified)
+        established(stream.into(), sni, &self.config.common)
     }
 
     fn library(&self) -> Result<Arc<ServerConfig>, TlsError> {
