@@ -195,8 +195,8 @@ fn show(path: &str, query: &Query, state: &AdminState) -> Reply {
         "/ready" => server::ready(&state.lifecycle),
         "/runtime" => Reply::json("{\"layers\":[],\"entries\":{}}\n"),
         "/server_info" => server::info(state),
-        "/stats" => stats::respond(query, &state.metrics),
-        "/stats/prometheus" => stats::prometheus(query, &state.metrics),
+        "/stats" => stats::respond(query, state),
+        "/stats/prometheus" => stats::prometheus(query, state),
         _ => Reply::error(
             StatusCode::NOT_FOUND,
             format!("invalid path {path}\n{HELP}"),

@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::Clusters;
 use crate::config::origin::Origin;
 use crate::listener::filter_chain::{DetectedTransport, Verdict};
-use crate::listener::{ConnectionFacts, Direction, FilterChain, Handler, Listener, Listeners};
+use crate::listener::placement::{Because, Placement};
+use crate::listener::{
+    ConnectionFacts, Direction, FilterChain, Handler, Listener, ListenerSnapshot, Listeners,
+};
 
 /// The stores that an explanation reads.
 #[derive(Debug, Clone, Copy)]
@@ -183,15 +186,19 @@ impl Way<'_> {
             Side::Inbound => Direction::Inbound,
             Side::Outbound => Direction::Outbound,
         };
-        let Some((listener, because)) = find_listener(all.values(), side, self.asked.destination)
-        else {
+        let Some((listener, because)) = find_listener(&all, side, self.asked.destination) else {
             let reason = format!(
                 "no listener takes connections to {}",
                 self.asked.destination
             );
             return Outcome::Closed { reason };
         };
-        self.step(Stage::Listener, &*listener.name, because, &listener.origin);
+        self.step(
+            Stage::Listener,
+            &*listener.name,
+            why_listener(because),
+            &listener.origin,
+        );
         self.chain(listener)
     }
 
@@ -253,52 +260,37 @@ impl Way<'_> {
     }
 }
 
-/// The listener that takes a captured connection: that of the destination's address, that of its port on all addresses,
-/// or the one that the redirect rules lead to.
-fn find_listener<'a>(
-    all: impl Iterator<Item = &'a Arc<Listener>> + Clone,
+/// The listener that takes a connection: the one that the redirect rules of its side lead to, or the one whose socket it
+/// reaches; and after that, where that one hands over, the listener of its destination.
+fn find_listener(
+    all: &ListenerSnapshot,
     side: Direction,
     destination: SocketAddr,
-) -> Option<(&'a Arc<Listener>, &'static str)> {
-    let here = move |listener: &&Arc<Listener>| {
+) -> Option<(&Arc<Listener>, Because)> {
+    let here = |listener: &&Arc<Listener>| {
         listener.direction == side || listener.direction == Direction::Unspecified
     };
-    let bound_to = |listener: &Arc<Listener>, wanted: SocketAddr| {
-        listener.addresses.iter().any(|one| one.addr == wanted)
-    };
-    let any = match destination {
-        SocketAddr::V4(_) => SocketAddr::from(([0, 0, 0, 0], destination.port())),
-        SocketAddr::V6(_) => SocketAddr::from(([0u16; 8], destination.port())),
-    };
-    let virtual_one =
+    let with_itself = |listener| (Arc::as_ref(listener), listener);
+    let placement = Placement::new(all.values().map(with_itself));
+    let captures =
         |listener: &&Arc<Listener>| listener.use_original_dst || listener.recover_original_dst;
-    let exact = all
-        .clone()
-        .filter(here)
-        .find(|listener| bound_to(listener, destination));
-    exact
-        .map(|listener| (listener, "it stands for the destination's address"))
-        .or_else(|| {
-            let wild = all
-                .clone()
-                .filter(here)
-                .find(|listener| bound_to(listener, any));
-            wild.map(|listener| {
-                (
-                    listener,
-                    "it stands for the destination's port on every address",
-                )
-            })
-        })
-        .or_else(|| {
-            let caught = all.filter(here).find(virtual_one);
-            caught.map(|listener| {
-                (
-                    listener,
-                    "it takes all captured connections that no other listener stands for",
-                )
-            })
-        })
+    let Some(accepted) = all.values().filter(here).find(captures) else {
+        let reached = Placement::new(all.values().filter(here).map(with_itself));
+        let (listener, because) = reached.find(destination)?;
+        return Some((*listener, because));
+    };
+    match placement.hand_over(accepted, destination) {
+        Some((meant, because)) => Some((*meant, because)),
+        None => Some((accepted, Because::Accepted)),
+    }
+}
+
+fn why_listener(because: Because) -> &'static str {
+    match because {
+        Because::Address => "it stands for the destination's address",
+        Because::Port => "it stands for the destination's port on every address",
+        Because::Accepted => "it takes all captured connections that no other listener stands for",
+    }
 }
 
 fn facts(listener: &Listener, asked: &Hypothetical) -> ConnectionFacts {
@@ -316,3 +308,6 @@ fn facts(listener: &Listener, asked: &Hypothetical) -> ConnectionFacts {
     }
     facts
 }
+
+#[cfg(test)]
+mod tests;

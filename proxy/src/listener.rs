@@ -9,6 +9,7 @@ mod dispatch;
 pub mod filter_chain;
 pub mod inspect;
 pub(crate) mod original_dst;
+pub(crate) mod placement;
 pub(crate) mod proto;
 mod serve;
 mod sockets;

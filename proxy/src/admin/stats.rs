@@ -3,17 +3,20 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::Reply;
 use super::query::Query;
-use crate::telemetry::metrics::Registry;
+use super::{AdminState, Reply};
+use crate::cluster::Clusters;
+use crate::cluster::circuit_breaker::Resource;
+use crate::http::route::action::Priority;
+use crate::telemetry::metrics::{Registry, Series};
 
-pub(super) fn respond(query: &Query, metrics: &Registry) -> Reply {
+pub(super) fn respond(query: &Query, state: &AdminState) -> Reply {
     match query.get("format") {
         None | Some("text" | "") => {
-            filtered(query, &metrics.render_text()).map_or_else(|reply| reply, Reply::text)
+            filtered(query, &text(state)).map_or_else(|reply| reply, Reply::text)
         }
-        Some("prometheus") => prometheus(query, metrics),
-        Some("json") => filtered(query, &metrics.render_text())
+        Some("prometheus") => prometheus(query, state),
+        Some("json") => filtered(query, &text(state))
             .map_or_else(|reply| reply, |text| Reply::json(as_json(&text))),
         Some(other) => Reply::error(
             StatusCode::BAD_REQUEST,
@@ -22,8 +25,43 @@ pub(super) fn respond(query: &Query, metrics: &Registry) -> Reply {
     }
 }
 
-pub(super) fn prometheus(query: &Query, metrics: &Registry) -> Reply {
-    filtered(query, &metrics.render_prometheus()).map_or_else(|reply| reply, Reply::text)
+pub(super) fn prometheus(query: &Query, state: &AdminState) -> Reply {
+    let text = state.metrics.render_prometheus() + &remaining(&state.clusters).render_prometheus();
+    filtered(query, &text).map_or_else(|reply| reply, Reply::text)
+}
+
+/// All series, sorted by name.
+fn text(state: &AdminState) -> String {
+    let text = state.metrics.render_text() + &remaining(&state.clusters).render_text();
+    let mut lines: Vec<_> = text.split_inclusive('\n').collect();
+    lines.sort_unstable();
+    lines.concat()
+}
+
+/// What is left below the limits of clusters that ask for it (`track_remaining`). Istio asks for every cluster, so these
+/// gauges are made when somebody reads them and take no memory between.
+fn remaining(clusters: &Clusters) -> Registry {
+    const PRIORITIES: [(Priority, &str); 2] =
+        [(Priority::Default, "default"), (Priority::High, "high")];
+    const RESOURCES: [(Resource, &str); 4] = [
+        (Resource::Connection, "remaining_cx"),
+        (Resource::Pending, "remaining_pending"),
+        (Resource::Request, "remaining_rq"),
+        (Resource::Retry, "remaining_retries"),
+    ];
+    let registry = Registry::new();
+    for cluster in clusters.snapshot().values() {
+        for (priority, scope) in PRIORITIES {
+            for (resource, stat) in RESOURCES {
+                if let Some(left) = cluster.breakers.remaining(priority, resource) {
+                    let stat = format!("circuit_breakers.{scope}.{stat}");
+                    let gauge = registry.gauge(Series::cluster(&cluster.config.stat_name, &stat));
+                    gauge.set(registry.shared(), i64::from(left));
+                }
+            }
+        }
+    }
+    registry
 }
 
 /// Keeps the lines that `filter` (a regular expression) finds something in and, with `usedonly`, that are not zero.
@@ -63,7 +101,19 @@ fn as_json(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use xds_proto::pb::envoy::config::cluster::v3 as pb;
+    use xds_proto::pb::envoy::config::cluster::v3::circuit_breakers::Thresholds;
+    use xds_proto::pb::google::protobuf::UInt32Value;
+
     use super::*;
+    use crate::cluster::Cluster;
+    use crate::cluster::config::ClusterConfig;
+    use crate::config::not_honoured::NotHonouredFields;
+    use crate::config::wire::Conversion;
+    use crate::http::route::Routes;
+    use crate::secret::Secrets;
 
     #[test]
     fn filters_and_drops_what_is_zero() {
@@ -79,5 +129,38 @@ mod tests {
             "{\"stats\":[{\"name\":\"a\",\"value\":1}]}\n"
         );
         assert!(filtered(&Query::parse("filter=("), text).is_err());
+    }
+
+    #[test]
+    fn what_is_left_of_a_limit_is_shown_where_the_cluster_asks_for_it() {
+        let thresholds = Thresholds {
+            max_connections: Some(UInt32Value { value: 7 }),
+            track_remaining: true,
+            ..Thresholds::default()
+        };
+        let message = pb::Cluster {
+            name: "web".into(),
+            circuit_breakers: Some(pb::CircuitBreakers {
+                thresholds: vec![thresholds],
+                ..pb::CircuitBreakers::default()
+            }),
+            ..pb::Cluster::default()
+        };
+        let (secrets, routes) = (Secrets::new(), Routes::new());
+        let cx = Conversion {
+            secrets: &secrets,
+            routes: &routes,
+            notes: NotHonouredFields::of("cluster", "web"),
+        };
+        let (config, _) = ClusterConfig::from_proto(message, bytes::Bytes::new(), cx).unwrap();
+        assert_eq!(config.not_honoured, []);
+        let cluster = Arc::new(Cluster::new(config));
+        let clusters = Clusters::new();
+        clusters.apply([("web".into(), Some(Arc::clone(&cluster)))]);
+        let _held = cluster.breakers.acquire_connection(Priority::Default);
+        let text = remaining(&clusters).render_text();
+        let line = "cluster.web.circuit_breakers.default.remaining_cx: 6\n";
+        assert!(text.contains(line), "{text}");
+        assert!(!text.contains("circuit_breakers.high"), "{text}");
     }
 }

@@ -18,6 +18,7 @@ use crate::admin::{self, AdminState};
 use crate::cluster::{Clusters, dns, upkeep};
 use crate::config::bootstrap::Bootstrap;
 use crate::config::flags::RunFlags;
+use crate::config::not_honoured::NamedFields;
 use crate::config::sidecar::{DrainConfig, Sidecar};
 use crate::http::Shared;
 use crate::identity::Identity;
@@ -116,13 +117,12 @@ fn apply_static(bootstrap: &Bootstrap, stores: &Stores) -> anyhow::Result<()> {
         stores.secrets.apply(&name, secret);
     }
     apply_static_clusters(bootstrap.clusters.clone(), stores)?;
+    let mut named = NamedFields::default();
     for listener in &bootstrap.listeners {
         let listener = convert::listener(&pack(listener), stores)
             .map_err(refused)
             .context("static listener")?;
-        for field in &listener.not_honoured {
-            warn!("{field}");
-        }
+        named.log(&listener.not_honoured);
         stores.sockets.bind(&listener)?;
         stores
             .listeners
@@ -136,14 +136,13 @@ fn apply_static(bootstrap: &Bootstrap, stores: &Stores) -> anyhow::Result<()> {
 /// # Errors
 /// Names the cluster that is refused, and why.
 pub(super) fn apply_static_clusters(clusters: Vec<Cluster>, stores: &Stores) -> anyhow::Result<()> {
+    let mut named = NamedFields::default();
     for cluster in clusters {
         let refused = |(name, reason): (String, String)| {
             anyhow::anyhow!("static cluster {name:?} is refused: {reason}")
         };
         let cluster = convert::cluster(&pack(&cluster), stores).map_err(refused)?;
-        for field in &cluster.config.not_honoured {
-            warn!("{field}");
-        }
+        named.log(&cluster.config.not_honoured);
         stores
             .clusters
             .apply([(cluster.config.name.clone(), Some(Arc::new(cluster)))]);

@@ -28,6 +28,8 @@ pub struct Limits {
     pub retries: u32,
     /// Retries as a share of requests.
     pub budget: Option<RetryBudget>,
+    /// Whether what is left is shown among the statistics.
+    pub track_remaining: bool,
 }
 
 /// Retries as a share of the requests under way.
@@ -48,6 +50,7 @@ impl Default for Limits {
             requests: 1024,
             retries: 3,
             budget: None,
+            track_remaining: false,
         }
     }
 }
@@ -151,6 +154,13 @@ impl Breakers {
     /// How many units may be in use.
     pub fn limit(&self, priority: Priority, resource: Resource) -> u32 {
         self.gauges(priority).limit(resource)
+    }
+
+    /// How many more units may be taken; `None` where it is not to be shown.
+    pub fn remaining(&self, priority: Priority, resource: Resource) -> Option<u32> {
+        let gauges = self.gauges(priority);
+        let left = gauges.limit(resource).saturating_sub(gauges.used(resource));
+        gauges.limits.track_remaining.then_some(left)
     }
 
     /// How often a unit was refused.

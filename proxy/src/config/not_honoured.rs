@@ -1,6 +1,7 @@
 //! What a configuration says and this proxy does not do: named once in the log and shown in `/config_dump`, never
 //! dropped in silence. Something that guards traffic is never listed here; it refuses its resource instead.
 
+use std::collections::HashSet;
 use std::fmt;
 
 /// A field that was understood and is not acted upon.
@@ -21,6 +22,40 @@ impl fmt::Display for NotHonoured {
             "{}: field {} is not honoured ({})",
             self.resource, self.path, self.instead
         )
+    }
+}
+
+impl NotHonoured {
+    /// The kind of the resource, such as `cluster`.
+    pub fn kind(&self) -> &str {
+        self.resource
+            .split_once(' ')
+            .map_or(&*self.resource, |(kind, _)| kind)
+    }
+}
+
+/// Which fields the log has named: a field that a thousand clusters set is one line, not a thousand.
+#[derive(Debug, Default)]
+pub struct NamedFields {
+    /// Kind of resource and path of the field.
+    seen: HashSet<(String, String)>,
+}
+
+impl NamedFields {
+    /// Logs those fields that were not named before; `/config_dump` lists each one of each resource.
+    pub fn log(&mut self, fields: &[NotHonoured]) {
+        for field in fields {
+            if self.is_new(field) {
+                tracing::warn!(
+                    "{field}; said once for all resources of this kind, see /config_dump for each"
+                );
+            }
+        }
+    }
+
+    fn is_new(&mut self, field: &NotHonoured) -> bool {
+        let key = (field.kind().to_owned(), field.path.clone());
+        self.seen.insert(key)
     }
 }
 
@@ -77,5 +112,18 @@ mod tests {
             found[0].to_string(),
             "cluster a: field alt_stat_name is not honoured (statistics use the name)"
         );
+    }
+
+    #[test]
+    fn a_field_is_new_once_for_each_kind_of_resource() {
+        let noted = |kind: &str, name: &str| {
+            let mut fields = NotHonouredFields::of(kind, name);
+            fields.push("alt_stat_name", "statistics use the name");
+            fields.into_vec().remove(0)
+        };
+        let mut named = NamedFields::default();
+        assert!(named.is_new(&noted("cluster", "a")));
+        assert!(!named.is_new(&noted("cluster", "b")));
+        assert!(named.is_new(&noted("listener", "a")));
     }
 }

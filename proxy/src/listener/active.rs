@@ -2,11 +2,10 @@
 //! destination it was meant for.
 
 use super::Listener;
+use super::placement::Placement;
 use crate::drain;
 use crate::telemetry::metrics::{Counter, Gauge, Registry, Series};
-use hashbrown::HashMap;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 /// One listener in force.
@@ -35,21 +34,17 @@ pub(crate) struct ListenerStats {
 #[derive(Debug, Default)]
 pub(crate) struct ActiveSet {
     by_name: BTreeMap<Arc<str>, Arc<Active>>,
-    by_address: HashMap<SocketAddr, Arc<Active>>,
+    placement: Placement<Arc<Active>>,
 }
 
 impl ActiveSet {
     pub(crate) fn new(by_name: BTreeMap<Arc<str>, Arc<Active>>) -> Self {
-        let by_address = by_name
+        let all = by_name
             .values()
-            .flat_map(|active| {
-                let addresses = active.listener.addresses.iter();
-                addresses.map(move |address| (address.addr, Arc::clone(active)))
-            })
-            .collect();
+            .map(|active| (&*active.listener, Arc::clone(active)));
         Self {
+            placement: Placement::new(all),
             by_name,
-            by_address,
         }
     }
 
@@ -61,28 +56,10 @@ impl ActiveSet {
         self.by_name.values()
     }
 
-    /// The listener for connections to this destination: the one of exactly this address, else the one of the port on
-    /// any address.
-    pub(crate) fn for_destination(&self, destination: SocketAddr) -> Option<&Arc<Active>> {
-        let any = |ip: IpAddr| {
-            self.by_address
-                .get(&SocketAddr::new(ip, destination.port()))
-        };
-        let wildcard = match destination.ip() {
-            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        };
-        self.by_address
-            .get(&destination)
-            .or_else(|| any(wildcard))
-            .or_else(|| any(IpAddr::V6(Ipv6Addr::UNSPECIFIED)).filter(|active| takes_v4(active)))
+    /// The listeners by the destinations that they stand for.
+    pub(crate) fn placement(&self) -> &Placement<Arc<Active>> {
+        &self.placement
     }
-}
-
-/// Whether an IPv6 wildcard listener also takes IPv4.
-fn takes_v4(active: &Active) -> bool {
-    let addresses = &active.listener.addresses;
-    addresses.iter().any(|address| address.ipv4_compat)
 }
 
 impl Active {

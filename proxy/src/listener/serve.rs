@@ -55,9 +55,9 @@ fn arrive(socket: TcpStream, arrival: Arrival) -> std::io::Result<Arrived> {
     } else {
         own
     };
-    if active.listener.use_original_dst
-        && destination != own
-        && let Some(meant) = arrival.shared.active.load().for_destination(destination)
+    let set = arrival.shared.active.load();
+    if destination != own
+        && let Some((meant, _)) = set.placement().hand_over(&active.listener, destination)
     {
         active = Arc::clone(meant);
     }

@@ -8,14 +8,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use tokio::time::{Duration, Instant};
-use tracing::{info, warn};
+use tracing::info;
 use xds_proto::resource::ResourceKind;
 
 use super::response::{Incoming, Response};
 use super::state::XdsState;
 use super::subscription::Interest;
 use crate::cluster::{Cluster, Clusters, Discovery, dns};
-use crate::config::not_honoured::NotHonoured;
+use crate::config::not_honoured::NamedFields;
 use crate::http::route::Routes;
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::listener::{Listener, Listeners, Sockets};
@@ -52,7 +52,7 @@ pub(crate) struct Applier {
     listeners: BTreeSet<Arc<str>>,
     cold_clusters: BTreeMap<Arc<str>, Warming<Arc<Cluster>>>,
     cold_listeners: BTreeMap<Arc<str>, Warming<Arc<Listener>>>,
-    noted: BTreeSet<NotHonoured>,
+    named: NamedFields,
 }
 
 /// Which types the bootstrap asks for.
@@ -105,7 +105,7 @@ impl Applier {
             listeners: BTreeSet::new(),
             cold_clusters: BTreeMap::new(),
             cold_listeners: BTreeMap::new(),
-            noted: BTreeSet::new(),
+            named: NamedFields::default(),
         }
     }
 
@@ -212,7 +212,7 @@ impl Applier {
             ResourceKind::Endpoint => self.take_endpoints(&incoming).map_err(refuse),
             ResourceKind::Route => {
                 let table = convert::routes(&incoming.body, &self.stores).map_err(refuse)?;
-                self.note(&table.not_honoured);
+                self.named.log(&table.not_honoured);
                 let name = table.name.clone();
                 self.stores.routes.apply(&name, Some(Arc::new(table)));
                 Ok(name)
@@ -232,16 +232,8 @@ impl Applier {
         }
     }
 
-    fn note(&mut self, fields: &[NotHonoured]) {
-        for field in fields {
-            if self.noted.insert(field.clone()) {
-                warn!("xds: {field}");
-            }
-        }
-    }
-
     fn take_cluster(&mut self, cluster: Arc<Cluster>) -> Arc<str> {
-        self.note(&cluster.config.not_honoured);
+        self.named.log(&cluster.config.not_honoured);
         let name = cluster.config.name.clone();
         self.clusters.insert(name.clone());
         let serving = self.stores.clusters.get(&name);
@@ -271,7 +263,7 @@ impl Applier {
     }
 
     fn take_listener(&mut self, listener: Arc<Listener>) -> Arc<str> {
-        self.note(&listener.not_honoured);
+        self.named.log(&listener.not_honoured);
         let name = listener.name.clone();
         self.listeners.insert(name.clone());
         if self

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::channel::{AcquireError, Channel, Kind, Life, OpenCount, Ticket, UpstreamFacts};
 use super::multiplexed::{Limits, Multiplexed};
 use super::{ClusterPool, EndpointPool};
-use crate::cluster::config::{ClusterConfig, UpstreamProtocol};
+use crate::cluster::config::UpstreamProtocol;
 use crate::cluster::endpoint::Endpoint;
 use crate::http::codec::h1::connection::Connection;
 use crate::http::head::Version;
@@ -36,8 +36,8 @@ enum Protocol {
 }
 
 impl Protocol {
-    fn of(config: &ClusterConfig, downstream: Version) -> Self {
-        match (config.protocol, downstream) {
+    fn choose(upstream: UpstreamProtocol, downstream: Version) -> Self {
+        match (upstream, downstream) {
             (UpstreamProtocol::Http1, _) => Self::Http1,
             (UpstreamProtocol::Http2, _) | (UpstreamProtocol::AsDownstream, Version::Http2) => {
                 Self::Http2
@@ -58,7 +58,7 @@ impl ClusterPool {
         pool: &Rc<EndpointPool>,
         wanted: Wanted,
     ) -> Result<Channel, AcquireError> {
-        let protocol = Protocol::of(&self.cluster.config, wanted.downstream);
+        let protocol = Protocol::choose(self.cluster.config.protocol, wanted.downstream);
         if protocol != Protocol::Http1
             && let Some(channel) = pool.take_stream()
         {
@@ -174,7 +174,7 @@ impl ClusterPool {
         protocol: Protocol,
     ) -> Result<Upstream, AcquireError> {
         let config = &self.cluster.config;
-        let transport = transport_for(config, endpoint);
+        let transport = config.transport_for(endpoint);
         let address = &endpoint.facts.address;
         let source = match address {
             Address::Ip(to) => config.socket.source_for(to.ip()),
@@ -213,16 +213,6 @@ impl Drop for Opening<'_> {
     }
 }
 
-/// The transport that the endpoint's labels select.
-fn transport_for<'a>(config: &'a ClusterConfig, endpoint: &Endpoint) -> &'a UpstreamTransport {
-    let labels = &endpoint.facts.transport_labels;
-    let chosen = config
-        .transport_matches
-        .iter()
-        .find(|candidate| labels.has(&candidate.labels));
-    chosen.map_or(&config.transport, |candidate| &candidate.transport)
-}
-
 /// What is offered in place of the context's own list, so that both sides agree on the version that we are going to
 /// speak. A list with Istio's names gets the variant of each version (Istio's `alpn` filter does the same).
 fn alpn_for(transport: &UpstreamTransport, protocol: Protocol) -> Option<Arc<[Box<[u8]>]>> {
@@ -243,4 +233,67 @@ fn alpn_for(transport: &UpstreamTransport, protocol: Protocol) -> Option<Arc<[Bo
         (Protocol::Http1 | Protocol::Http2 | Protocol::ByAlpn, false, false) => return None,
     };
     Some(names.iter().map(|name| Box::from(*name)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::tls::{ClientContext, ClientTls, TlsConfig, TlsParams};
+
+    fn offered(own: &[&str], protocol: Protocol) -> Option<Vec<String>> {
+        let common = TlsConfig {
+            certificates: Vec::new(),
+            validation: None,
+            alpn: own.iter().map(|name| name.as_bytes().into()).collect(),
+            params: TlsParams::default(),
+        };
+        let context = ClientContext::new(ClientTls {
+            common,
+            sni: None,
+            verify_server_name: false,
+        });
+        let transport = UpstreamTransport::Tls(Arc::new(context.expect("a valid context")));
+        let names = alpn_for(&transport, protocol)?;
+        let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        Some(names.iter().map(|name| text(name)).collect())
+    }
+
+    #[test]
+    fn inside_the_mesh_the_version_is_named_before_plain_istio() {
+        let table = [
+            ("istio", Protocol::Http1, "istio-http/1.1 istio http/1.1"),
+            (
+                "istio-peer-exchange istio",
+                Protocol::Http2,
+                "istio-h2 istio h2",
+            ),
+            (
+                "istio h2",
+                Protocol::ByAlpn,
+                "istio-h2 istio-http/1.1 istio h2 http/1.1",
+            ),
+            ("", Protocol::Http1, "http/1.1"),
+            ("", Protocol::Http2, "h2"),
+            ("custom", Protocol::Http2, "as configured"),
+        ];
+        for (own, protocol, wanted) in table {
+            let own: Vec<_> = own.split_whitespace().collect();
+            let offered = offered(&own, protocol);
+            let offered = offered.map_or("as configured".to_owned(), |names| names.join(" "));
+            assert_eq!(offered, wanted, "{own:?} {protocol:?}");
+        }
+    }
+
+    #[test]
+    fn a_cluster_that_follows_the_client_speaks_the_clients_version() {
+        let table = [
+            (Version::Http10, Protocol::Http1),
+            (Version::Http11, Protocol::Http1),
+            (Version::Http2, Protocol::Http2),
+        ];
+        for (downstream, wanted) in table {
+            let protocol = Protocol::choose(UpstreamProtocol::AsDownstream, downstream);
+            assert_eq!(protocol, wanted);
+        }
+    }
 }

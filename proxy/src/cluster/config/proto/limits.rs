@@ -52,11 +52,6 @@ fn threshold(cx: &mut Conversion<'_>, threshold: Thresholds) -> Read<(RoutingPri
         max_connection_pools,
     } = threshold;
     cx.notes.note(
-        "circuit_breakers.thresholds.track_remaining",
-        &track_remaining,
-        "what is left is not a statistic",
-    );
-    cx.notes.note(
         "circuit_breakers.thresholds.max_connection_pools",
         &max_connection_pools,
         "pools are not limited",
@@ -67,6 +62,7 @@ fn threshold(cx: &mut Conversion<'_>, threshold: Thresholds) -> Read<(RoutingPri
         pending: uint(max_pending_requests).unwrap_or(defaults.pending),
         requests: uint(max_requests).unwrap_or(defaults.requests),
         retries: uint(max_retries).unwrap_or(defaults.retries),
+        track_remaining,
         budget: retry_budget
             .map(|wire| budget(cx, wire))
             .transpose()
