@@ -5,9 +5,17 @@ use std::fmt::Write as _;
 use super::config::ClientCertDetails;
 use crate::transport::PeerIdentity;
 
-/// The element for the client's certificate.
-pub(crate) fn element(peer: &PeerIdentity, details: ClientCertDetails) -> String {
-    let mut out = format!("Hash={}", peer.hash());
+/// The element for the client's certificate, shown to us as `own`.
+pub(crate) fn element(
+    peer: &PeerIdentity,
+    own: Option<&str>,
+    details: ClientCertDetails,
+) -> String {
+    let mut out = String::new();
+    if let Some(own) = own {
+        let _ = write!(out, "By={own};");
+    }
+    let _ = write!(out, "Hash={}", peer.hash());
     if details.cert {
         let _ = write!(out, ";Cert=\"{}\"", peer.url_encoded_pem());
     }

@@ -37,6 +37,11 @@ impl Downstream {
         self.tls.as_ref()?.peer.as_ref()
     }
 
+    /// What we proved to the client to be.
+    pub(crate) fn own_identity(&self) -> Option<&str> {
+        self.tls.as_ref()?.own.as_deref()
+    }
+
     /// Whether the connection must not take another request.
     pub(crate) fn must_close(&self) -> bool {
         let longest = self.site.config.timeouts.max_connection_duration;

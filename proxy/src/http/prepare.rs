@@ -236,20 +236,21 @@ fn uuid(high: u64, low: u64) -> [u8; 36] {
 
 fn client_certificate(exchange: &mut Exchange<'_>) {
     let rules = exchange.downstream.site.config.client_cert;
-    let ours = exchange.downstream.peer();
+    let client = exchange.downstream.peer();
+    let own = exchange.downstream.own_identity();
     let fields = &mut exchange.request.fields;
-    match (rules.mode, ours) {
+    match (rules.mode, client) {
         (ForwardClientCertMode::AlwaysForwardOnly, _)
         | (ForwardClientCertMode::ForwardOnly, Some(_)) => {}
         (ForwardClientCertMode::Sanitize, _) | (_, None) => {
             fields.remove_known(KnownName::XForwardedClientCert);
         }
         (ForwardClientCertMode::AppendForward, Some(peer)) => {
-            let element = super::client_cert::element(peer, rules.details);
+            let element = super::client_cert::element(peer, own, rules.details);
             fields.append_to_list(KnownName::XForwardedClientCert, element.as_bytes());
         }
         (ForwardClientCertMode::SanitizeSet, Some(peer)) => {
-            let element = super::client_cert::element(peer, rules.details);
+            let element = super::client_cert::element(peer, own, rules.details);
             fields.set_known(KnownName::XForwardedClientCert, element.as_bytes());
         }
     }
