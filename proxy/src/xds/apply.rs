@@ -322,6 +322,15 @@ impl Applier {
         }
     }
 
+    /// Lets go of route tables and endpoints that no listener or cluster names any more.
+    pub(crate) fn forget_unnamed(&self) {
+        let routes = self.route_names();
+        self.stores.routes.retain(&routes);
+        self.state.retain(ResourceKind::Route, &routes);
+        let endpoints = self.endpoint_names();
+        self.state.retain(ResourceKind::Endpoint, &endpoints);
+    }
+
     /// Puts in force what has become warm, clusters first.
     pub(crate) fn settle(&mut self) {
         let now = Instant::now();

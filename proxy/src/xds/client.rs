@@ -184,6 +184,7 @@ impl Client {
                 requests.send(request)?;
             }
         }
+        self.applier.forget_unnamed();
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! What is known about the stream and about every resource that came over it: the source of `/config_dump`'s versions
 //! and error states, of readiness and of the log's one line per refused resource.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -142,6 +142,14 @@ impl XdsState {
     /// The server took a resource away.
     pub fn record_removed(&self, kind: ResourceKind, name: &str) {
         self.0.lock().resources.remove(&(kind, Arc::from(name)));
+    }
+
+    /// Records that resources of this kind, other than these, are not asked for any more.
+    pub fn retain(&self, kind: ResourceKind, names: &BTreeSet<Arc<str>>) {
+        let mut state = self.0.lock();
+        state
+            .resources
+            .retain(|(of, name), _| *of != kind || names.contains(name));
     }
 }
 

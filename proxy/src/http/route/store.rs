@@ -1,5 +1,6 @@
 //! The route tables in force. One writer (the control runtime); requests read their table's cell.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -73,6 +74,11 @@ impl Routes {
                 .lock()
                 .retain(|_, handle| handle.table.load().is_some() || Arc::strong_count(handle) > 1);
         }
+    }
+
+    /// Lets go of all tables but these. Connections that still use one keep what they hold.
+    pub fn retain(&self, names: &BTreeSet<Arc<str>>) {
+        self.handles.lock().retain(|name, _| names.contains(name));
     }
 
     /// The tables in force, by name.
