@@ -1,4 +1,6 @@
 //! Tests that may see every crate.
 
+mod envoy;
 mod fuzz;
+mod mesh;
 mod tidy;

@@ -1,0 +1,34 @@
+//! The real Envoy under our control plane: it must take everything and understand it as we do.
+
+use std::path::{Path, PathBuf};
+
+use tulle_tests::skip;
+
+use crate::mesh::envoy;
+use crate::mesh::node::Node;
+
+mod accepts;
+mod traffic;
+mod world;
+
+/// Envoy's program and a node with a mesh of `testdata/envoy`; `None` where this machine lacks something.
+fn prepare(test: &str, mesh: &str) -> Option<(PathBuf, Node)> {
+    let Some(program) = envoy::program() else {
+        skip(
+            test,
+            "no Envoy; .ci/install fetches it, $TULLE_ENVOY names another",
+        );
+        return None;
+    };
+    let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/envoy");
+    match Node::start(&testdata.join(mesh)) {
+        Ok(node) => Some((program, node)),
+        Err(error) => {
+            skip(
+                test,
+                &format!("no network namespaces for this user ({error}); run as root"),
+            );
+            None
+        }
+    }
+}

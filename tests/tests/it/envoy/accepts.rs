@@ -1,0 +1,101 @@
+//! Envoy takes every resource that is generated for a mesh that uses everything.
+
+use serde_json::Value;
+use std::collections::BTreeSet;
+use xds_proto::resource::ResourceKind;
+
+use super::prepare;
+use crate::mesh::admin;
+use crate::mesh::bootstrap::Ads;
+use crate::mesh::client::offered;
+use crate::mesh::envoy::Envoy;
+use crate::mesh::http::until;
+use crate::mesh::node::{Node, Pod};
+use crate::mesh::sidecar::serve_secrets;
+
+/// A service that comes later.
+const LATER: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: later}
+spec:
+  clusterIP: 10.96.9.9
+  ports: [{name: http, port: 9191}]
+";
+
+#[test]
+fn envoy_accepts_everything_by_delta() {
+    accepts_everything("envoy_accepts_everything_by_delta", Ads::Delta);
+}
+
+#[test]
+fn envoy_accepts_everything_by_state_of_the_world() {
+    accepts_everything(
+        "envoy_accepts_everything_by_state_of_the_world",
+        Ads::StateOfTheWorld,
+    );
+}
+
+fn accepts_everything(test: &str, ads: Ads) {
+    let Some((program, node)) = prepare(test, "everything") else {
+        return;
+    };
+    let pod = node.pod("web-1", "web", 1);
+    let _secrets = serve_secrets(&node, &pod);
+    let envoy = Envoy::start(&program, &node, &pod, ads);
+    admin::ready(&pod);
+    assert_in_force(&node, &pod, &envoy);
+
+    node.plane.write("later.yaml", LATER);
+    until("Envoy has the new service", &pod.namespace, || {
+        let names = admin::in_force(&pod);
+        let there = names
+            .clusters
+            .contains("outbound|9191||later.default.svc.cluster.local")
+            && names.listeners.contains("0.0.0.0_9191")
+            && names.routes.contains("9191");
+        there.then_some(())
+    });
+    assert_in_force(&node, &pod, &envoy);
+}
+
+/// Everything that the control plane has is what Envoy runs; it refused nothing, and both sides agree on that.
+fn assert_in_force(node: &Node, pod: &Pod, envoy: &Envoy<'_>) {
+    let names = admin::in_force(pod);
+    assert_same(
+        "clusters",
+        &names.clusters,
+        &offered(node, pod, ResourceKind::Cluster),
+    );
+    assert_same(
+        "listeners",
+        &names.listeners,
+        &offered(node, pod, ResourceKind::Listener),
+    );
+    assert_same("routes", &names.routes, &names.wanted_routes);
+    envoy.assert_nothing_was_refused();
+    let sync = until("all is acknowledged", &pod.namespace, || {
+        let sync = node.plane.sync(&node.hub, &pod.name)?;
+        let types = sync["resources"].as_object().unwrap();
+        let settled = types
+            .values()
+            .all(|status| status["sent"] == status["acked"]);
+        (settled && types.len() >= 4).then_some(sync)
+    });
+    let types = sync["resources"].as_object().unwrap();
+    let errors: Vec<&Value> = types
+        .values()
+        .filter_map(|status| status.get("lastError"))
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+fn assert_same(what: &str, envoy: &BTreeSet<String>, ours: &BTreeSet<String>) {
+    let missing: Vec<_> = ours.difference(envoy).collect();
+    let surplus: Vec<_> = envoy.difference(ours).collect();
+    assert!(
+        missing.is_empty() && surplus.is_empty(),
+        "{what}: Envoy lacks {missing:#?} and has {surplus:#?} too"
+    );
+    assert!(!ours.is_empty(), "there are no {what}");
+}
