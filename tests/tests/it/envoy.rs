@@ -1,6 +1,6 @@
 //! The real Envoy under our control plane: it must take everything and understand it as we do.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tulle_tests::skip;
 
@@ -11,7 +11,7 @@ mod accepts;
 mod traffic;
 mod world;
 
-/// Envoy's program and a node with a mesh of `testdata/envoy`; `None` where this machine lacks something.
+/// Envoy's program and a node with a mesh of `testdata`; `None` where this machine lacks something.
 fn prepare(test: &str, mesh: &str) -> Option<(PathBuf, Node)> {
     let Some(program) = envoy::program() else {
         skip(
@@ -20,15 +20,5 @@ fn prepare(test: &str, mesh: &str) -> Option<(PathBuf, Node)> {
         );
         return None;
     };
-    let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/envoy");
-    match Node::start(&testdata.join(mesh)) {
-        Ok(node) => Some((program, node)),
-        Err(error) => {
-            skip(
-                test,
-                &format!("no network namespaces for this user ({error}); run as root"),
-            );
-            None
-        }
-    }
+    Some((program, Node::for_test(test, mesh)?))
 }

@@ -1,6 +1,9 @@
 //! Tests that may see every crate.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 mod envoy;
 mod fuzz;
 mod mesh;
+mod state_of_the_world;
 mod tidy;

@@ -1,6 +1,5 @@
 //! Envoy takes every resource that is generated for a mesh that uses everything.
 
-use serde_json::Value;
 use std::collections::BTreeSet;
 use xds_proto::resource::ResourceKind;
 
@@ -74,20 +73,7 @@ fn assert_in_force(node: &Node, pod: &Pod, envoy: &Envoy<'_>) {
     );
     assert_same("routes", &names.routes, &names.wanted_routes);
     envoy.assert_nothing_was_refused();
-    let sync = until("all is acknowledged", &pod.namespace, || {
-        let sync = node.plane.sync(&node.hub, &pod.name)?;
-        let types = sync["resources"].as_object().unwrap();
-        let settled = types
-            .values()
-            .all(|status| status["sent"] == status["acked"]);
-        (settled && types.len() >= 4).then_some(sync)
-    });
-    let types = sync["resources"].as_object().unwrap();
-    let errors: Vec<&Value> = types
-        .values()
-        .filter_map(|status| status.get("lastError"))
-        .collect();
-    assert!(errors.is_empty(), "{errors:#?}");
+    node.plane.assert_acknowledged(&node.hub, &pod.name);
 }
 
 fn assert_same(what: &str, envoy: &BTreeSet<String>, ours: &BTreeSet<String>) {

@@ -16,7 +16,7 @@ pub(super) fn service(port: u16) -> SocketAddr {
     ([10, 96, 0, 1], port).into()
 }
 
-/// The pods of `testdata/envoy/traffic`, without their sidecars.
+/// The pods of `testdata/traffic`, without their sidecars.
 pub(super) struct Pods {
     pub(super) envoy_client: Pod,
     pub(super) tulle_client: Pod,
@@ -56,6 +56,8 @@ pub(super) struct World<'a> {
 impl<'a> World<'a> {
     /// Starts sidecars and servers, and waits until all are ready.
     pub(super) fn start(program: &Path, node: &'a Node, pods: &'a Pods) -> Self {
+        let all = || pods.clients().into_iter().chain(pods.servers());
+        all().for_each(sidecar::capture);
         let apps = pods
             .servers()
             .map(|pod| App::start(pod, &[8080, 8081, 8082], &[9000, 9001]));
@@ -69,10 +71,7 @@ impl<'a> World<'a> {
             _processes: processes,
             _apps: apps,
         };
-        for pod in pods.clients().into_iter().chain(pods.servers()) {
-            sidecar::capture(pod);
-            admin::ready(pod);
-        }
+        all().for_each(admin::ready);
         world
     }
 }

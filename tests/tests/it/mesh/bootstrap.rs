@@ -24,6 +24,26 @@ pub(crate) fn write(node: &Node, pod: &Pod, ads: Ads) -> PathBuf {
     file
 }
 
+/// Like [`write`], with secrets of its own in the file: a certificate that nobody else trusts.
+pub(crate) fn write_with_secrets(node: &Node, pod: &Pod, ads: Ads) -> PathBuf {
+    let own = rcgen::generate_simple_self_signed([pod.identity()]).unwrap();
+    let (chain, key) = (own.cert.pem(), own.signing_key.serialize_pem());
+    let mut bootstrap = bootstrap(node, pod, ads);
+    bootstrap["static_resources"]["secrets"] = json!([
+        {
+            "name": "default",
+            "tls_certificate": {
+                "certificate_chain": { "inline_string": chain },
+                "private_key": { "inline_string": key },
+            },
+        },
+        { "name": "ROOTCA", "validation_context": { "trusted_ca": { "inline_string": chain } } },
+    ]);
+    let file = pod.home.join("bootstrap.json");
+    std::fs::write(&file, bootstrap.to_string()).unwrap();
+    file
+}
+
 /// The socket of the pod's secrets.
 pub(crate) fn secrets_socket(pod: &Pod) -> PathBuf {
     pod.home.join("sds.sock")

@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use tulle_tests::skip;
 
 use super::namespace::Namespace;
 use super::plane::Plane;
@@ -23,11 +24,24 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// A node for a test with a mesh of `testdata`; `None`, and a recorded skip, where this machine does not allow it.
+    pub(crate) fn for_test(test: &str, mesh: &str) -> Option<Self> {
+        let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+        match Self::start(&testdata.join(mesh)) {
+            Ok(node) => Some(node),
+            Err(error) => {
+                let reason = format!("no network namespaces for this user ({error}); run as root");
+                skip(test, &reason);
+                None
+            }
+        }
+    }
+
     /// A node whose mesh is what the files below `mesh` say.
     ///
     /// # Errors
     /// When this user may not make network namespaces.
-    pub(crate) fn start(mesh: &Path) -> io::Result<Self> {
+    fn start(mesh: &Path) -> io::Result<Self> {
         let hub = Namespace::new()?;
         hub.forward();
         hub.add_local(PLANE);

@@ -11,7 +11,7 @@ use tulle_control_plane::config::Config;
 use tulle_control_plane::data_dir::DataDir;
 use tulle_control_plane::token::{ServiceAccount, TokenKey};
 
-use super::http;
+use super::http::{self, until};
 use super::namespace::Namespace;
 use super::node::{PLANE, local};
 
@@ -75,8 +75,26 @@ impl Plane {
         key.mint(&account, Duration::from_secs(600)).unwrap()
     }
 
+    /// Removes a file of the mesh.
+    pub(crate) fn remove(&self, name: &str) {
+        std::fs::remove_file(self.mesh.join(name)).unwrap();
+    }
+
+    /// Waits until the proxy of the pod `name` has acknowledged everything; fails if it has refused anything.
+    pub(crate) fn assert_acknowledged(&self, hub: &Namespace, name: &str) {
+        let sync = until("all is acknowledged", hub, || {
+            let sync = self.sync(hub, name)?;
+            let types = sync["resources"].as_object().unwrap();
+            let settled = |status: &Value| status["sent"] == status["acked"];
+            (types.len() >= 4 && types.values().all(settled)).then_some(sync)
+        });
+        let types = sync["resources"].as_object().unwrap().values();
+        let errors: Vec<_> = types.filter_map(|status| status.get("lastError")).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+
     /// What `/debug/syncz` says of the proxy of the pod `name`, once it is connected.
-    pub(crate) fn sync(&self, hub: &Namespace, name: &str) -> Option<Value> {
+    fn sync(&self, hub: &Namespace, name: &str) -> Option<Value> {
         let page = http::get(hub, local(DEBUG), "/debug/syncz").unwrap().body;
         let all: Vec<Value> = serde_json::from_str(&page).unwrap();
         all.into_iter()
