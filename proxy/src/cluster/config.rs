@@ -3,10 +3,12 @@
 pub(crate) mod proto;
 
 use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use xds_proto::name::ClusterName;
 
 use super::circuit_breaker::BreakerLimits;
 use super::lb::LbPolicy;
@@ -64,7 +66,7 @@ pub struct ClusterConfig {
     pub buffer_limit: u32,
     /// Pools of endpoints that are gone are closed at once instead of being drained.
     pub close_on_removal: bool,
-    /// The services that Istio names in the metadata, for telemetry.
+    /// The services that Istio names in the metadata, else the one in the cluster's own name; for telemetry.
     pub services: Vec<Service>,
     /// The object behind it.
     pub origin: Origin,
@@ -81,8 +83,28 @@ pub struct Service {
     pub host: Arc<str>,
     /// Short name.
     pub name: Arc<str>,
-    /// Namespace.
+    /// Namespace; empty where it is not known.
     pub namespace: Arc<str>,
+}
+
+impl Service {
+    /// The service of a cluster `outbound|PORT|SUBSET|HOST`. Of a host in Kubernetes' form the parts are known; any other
+    /// host is its own name.
+    fn of_cluster_name(cluster: &str) -> Option<Self> {
+        let host = ClusterName::from_str(cluster).ok()?.host;
+        let mut labels = host.splitn(3, '.');
+        let (name, namespace) = match (labels.next(), labels.next(), labels.next()) {
+            (Some(name), Some(namespace), Some(rest)) if rest.starts_with("svc.") => {
+                (name, namespace)
+            }
+            _ => (&*host, ""),
+        };
+        (!host.is_empty()).then(|| Self {
+            name: name.into(),
+            namespace: namespace.into(),
+            host: Arc::from(&*host),
+        })
+    }
 }
 
 /// Where endpoints come from.
@@ -234,5 +256,32 @@ impl ClusterConfig {
                 UpstreamTransport::Plain => None,
             });
         contexts.flat_map(|context| context.config().common.secrets())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_name_says_which_service_it_stands_for() {
+        for (cluster, expected) in [
+            (
+                "outbound|80|v1|api.store.svc.cluster.local",
+                Some(("api.store.svc.cluster.local", "api", "store")),
+            ),
+            (
+                "outbound|443||www.example.com",
+                Some(("www.example.com", "www.example.com", "")),
+            ),
+            ("inbound|8080||", None),
+            ("PassthroughCluster", None),
+        ] {
+            let service = Service::of_cluster_name(cluster);
+            let parts = service
+                .as_ref()
+                .map(|service| (&*service.host, &*service.name, &*service.namespace));
+            assert_eq!(parts, expected, "{cluster}");
+        }
     }
 }

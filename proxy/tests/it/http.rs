@@ -4,3 +4,4 @@ mod harness;
 mod http1;
 mod http2;
 mod retries;
+mod telemetry;

@@ -283,7 +283,7 @@ fn read(
             .transpose()
             .map_err(at("outlier_detection"))?,
         buffer_limit: uint(per_connection_buffer_limit_bytes).unwrap_or(BUFFER),
-        services: services(metadata.as_ref()),
+        services: services(metadata.as_ref(), &name),
         origin: origin(metadata.as_ref()),
         not_honoured: std::mem::replace(
             &mut cx.notes,
@@ -391,13 +391,13 @@ fn connection_options(
     tcp_keepalive.map(keepalive)
 }
 
-/// The services that Istio names in the metadata.
-fn services(metadata: Option<&core::Metadata>) -> Vec<Service> {
+/// The services that Istio names in the metadata, else the one that the cluster's own name says.
+fn services(metadata: Option<&core::Metadata>, cluster: &str) -> Vec<Service> {
     let Some(list) = metadata
         .and_then(|all| all.filter_metadata.get("istio"))
         .and_then(|istio| istio.fields.get("services"))
     else {
-        return Vec::new();
+        return Service::of_cluster_name(cluster).into_iter().collect();
     };
     let Some(gp::value::Kind::ListValue(list)) = &list.kind else {
         return Vec::new();

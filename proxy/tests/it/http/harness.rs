@@ -18,8 +18,9 @@ use tulle_proxy::http::{Local, Shared};
 use tulle_proxy::listener::{ConnectionFacts, Handler, Listener};
 use tulle_proxy::secret::Secrets;
 use tulle_proxy::telemetry::access_log::Writer;
+use tulle_proxy::telemetry::istio::Workload;
 use tulle_proxy::telemetry::metrics::Registry;
-use tulle_proxy::transport::{Downstream, Raw, Socket, Stream};
+use tulle_proxy::transport::{Downstream, DownstreamTransport, Raw, Socket, Stream};
 use tulle_proxy::worker::{self, Worker};
 
 /// Runs a test on a worker's runtime.
@@ -36,6 +37,22 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
+    /// The only series of `istio_requests_total`, once it counts so many.
+    pub(super) async fn requests_total(&self, count: usize) -> String {
+        let end = format!(" {count}");
+        loop {
+            let text = self.metrics.render_prometheus();
+            let mut lines = text
+                .lines()
+                .filter(|line| line.starts_with("istio_requests_total{"));
+            if let Some(line) = lines.next().filter(|line| line.ends_with(&end)) {
+                assert_eq!(lines.next(), None, "more than one series");
+                return line.to_owned();
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// The access log, once it has as many lines.
     pub(super) async fn log(&self, lines: usize) -> String {
         let path = self.logs.path().join("access.log");
@@ -52,11 +69,17 @@ impl Proxy {
 /// Starts a proxy whose route table is `routes` (YAML of a list of routes) and whose clusters are given by name,
 /// endpoints, and further YAML lines.
 pub(super) async fn start(routes: &str, clusters: &[(&str, &[SocketAddr], &str)]) -> Proxy {
+    let text = |log: &str| yaml(log, routes, clusters);
+    start_with(text, Workload::default()).await
+}
+
+/// Starts a proxy whose bootstrap is `text`, given the path of the access log, and which belongs to `workload`.
+pub(super) async fn start_with(text: impl FnOnce(&str) -> String, workload: Workload) -> Proxy {
     let logs = tempfile::tempdir().expect("a directory");
     let log = logs.path().join("access.log");
     let (secrets, tables) = (Secrets::new(), Routes::new());
-    let boot = bootstrap::parse(&yaml(&log.display().to_string(), routes, clusters), "test")
-        .expect("a valid bootstrap");
+    let boot =
+        bootstrap::parse(&text(&log.display().to_string()), "test").expect("a valid bootstrap");
     let store = Arc::new(Clusters::new());
     for cluster in boot.clusters {
         let cx = Conversion {
@@ -84,7 +107,7 @@ pub(super) async fn start(routes: &str, clusters: &[(&str, &[SocketAddr], &str)]
         metrics: metrics.clone(),
         hostname: "test".into(),
         access_logs: Writer::start(&metrics).expect("a thread"),
-        workload: Arc::default(),
+        workload: Arc::new(workload),
     };
     let local = Local::new(Worker::new(0), shared);
     let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -108,8 +131,15 @@ async fn accept(socket: TcpListener, listener: Listener, local: Rc<Local>, signa
         let Handler::Http(config) = &chain.handler else {
             panic!("an HTTP chain")
         };
-        let stream = Stream::Plain(Socket::new(Raw::Tcp(tcp)));
-        let downstream = Downstream::new(stream, None, signal.clone());
+        let socket = Socket::new(Raw::Tcp(tcp));
+        let (stream, tls) = match &chain.transport {
+            DownstreamTransport::Plain => (Stream::Plain(socket), None),
+            DownstreamTransport::Tls(context) => {
+                let (stream, facts) = context.accept(socket).await.expect("a handshake");
+                (stream, Some(facts))
+            }
+        };
+        let downstream = Downstream::new(stream, tls, signal.clone());
         tokio::task::spawn_local(tulle_proxy::http::serve(
             downstream,
             Arc::clone(config),
