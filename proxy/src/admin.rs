@@ -8,7 +8,7 @@
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -69,10 +69,17 @@ pub struct AdminState {
     pub lifecycle: Lifecycle,
 }
 
+/// How long accepting rests after a failure, usually for want of file descriptors.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
 /// Serves until the process ends; a connection that fails ends alone.
 pub async fn serve(listener: TcpListener, state: AdminState) {
     let state = Rc::new(state);
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(ACCEPT_REST).await;
+            continue;
+        };
         let state = state.clone();
         tokio::task::spawn_local(async move {
             let service = service_fn(move |request| {

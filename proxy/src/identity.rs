@@ -28,6 +28,9 @@ pub mod sds;
 /// Waits between attempts while there is no certificate, doubled each time up to the longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 
+/// How long the authority may take.
+const ANSWER: Duration = Duration::from_secs(10);
+
 /// Keeps the workload's certificate fresh.
 #[derive(Debug)]
 pub struct Identity {
@@ -59,6 +62,8 @@ enum NotSigned {
     ShortChain(usize),
     #[error("the authority's answer: {0}")]
     Invalid(#[from] InvalidSecret),
+    #[error("the authority gave no answer within {ANSWER:?}")]
+    Silent,
     #[error("the signing request: {0}")]
     Request(#[from] rcgen::Error),
 }
@@ -109,7 +114,8 @@ impl Identity {
 
     async fn sign(&self) -> Result<Arc<Certificate>, NotSigned> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        let chain = self.ask(signing_request(&self.id, &key)?).await?;
+        let answer = tokio::time::timeout(ANSWER, self.ask(signing_request(&self.id, &key)?));
+        let chain = answer.await.map_err(|_| NotSigned::Silent)??;
         let (roots, certificates) = chain
             .split_last()
             .filter(|(_, rest)| !rest.is_empty())

@@ -21,7 +21,11 @@ use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::net::TcpListener;
+
+/// How long accepting rests after a failure, usually for want of file descriptors.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// What the ports show and may change.
 #[derive(Debug)]
@@ -76,7 +80,7 @@ impl Status {
     pub async fn serve(self: Rc<Self>, listener: TcpListener, port: Port) {
         loop {
             let Ok((stream, peer)) = listener.accept().await else {
-                tokio::task::yield_now().await;
+                tokio::time::sleep(ACCEPT_REST).await;
                 continue;
             };
             let status = Rc::clone(&self);

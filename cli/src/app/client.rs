@@ -67,7 +67,8 @@ impl Tally {
     fn new() -> Self {
         Self {
             report: Report::default(),
-            latency: Histogram::new(3).expect("3 digits is in range"),
+            latency: Histogram::new_with_max(60_000_000, 3)
+                .expect("a minute in microseconds with 3 digits is in range"),
         }
     }
 
@@ -162,7 +163,7 @@ async fn requests(target: Arc<Target>, tally: Arc<Mutex<Tally>>, pace: Pace) {
                 *tally.report.answered.entry(version).or_default() += 1;
                 let late = u64::try_from(Instant::now().duration_since(due).as_micros())
                     .unwrap_or(u64::MAX);
-                tally.latency.saturating_record(late);
+                tally.latency.saturating_record(late.max(1));
             }
             Err(reason) => {
                 connection = None;

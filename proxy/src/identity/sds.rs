@@ -3,10 +3,11 @@
 //! Source: Envoy, *Secret discovery service* (`envoy.service.secret.v3`). Secrets that are not there yet are sent when
 //! they arrive; other names are refused.
 
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::server::conn::http2;
 use hyper_util::rt::TokioIo;
@@ -29,6 +30,9 @@ use xds_proto::resource::{ResourceKind, pack};
 use crate::grpc::OnThisThread;
 use crate::secret::{Secret, SecretCell, Secrets};
 
+/// How long accepting rests after a failure, usually for want of file descriptors.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
 /// Serves on a socket until the process ends. A stale socket is replaced; another kind of file is not.
 ///
 /// # Errors
@@ -41,9 +45,14 @@ pub async fn serve(socket: &Path, secrets: Arc<Secrets>) -> std::io::Result<()> 
         std::fs::create_dir_all(folder)?;
     }
     let listener = UnixListener::bind(socket)?;
+    // it gives the private key away: to this user only
+    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
     let service = TowerToHyperService::new(SecretDiscoveryServiceServer::new(Service { secrets }));
     loop {
-        let (stream, _) = listener.accept().await?;
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(ACCEPT_REST).await;
+            continue;
+        };
         let connection = http2::Builder::new(OnThisThread)
             .serve_connection(TokioIo::new(stream), service.clone());
         tokio::task::spawn_local(async move {

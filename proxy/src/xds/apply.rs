@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::future::select_all;
 use tokio::time::{Duration, Instant};
 use tracing::info;
 use xds_proto::resource::ResourceKind;
@@ -14,7 +15,7 @@ use xds_proto::resource::ResourceKind;
 use super::response::{Incoming, Response};
 use super::state::XdsState;
 use super::subscription::Interest;
-use crate::cluster::{Cluster, Clusters, Discovery, dns};
+use crate::cluster::{Cluster, Clusters, Discovery, EndpointSet, dns};
 use crate::config::not_honoured::NamedFields;
 use crate::http::route::Routes;
 use crate::lifecycle::{Lifecycle, Phase};
@@ -28,6 +29,9 @@ use warming::Warming;
 
 /// How long something may stay cold before it takes effect as it is (Envoy's default `initial_fetch_timeout`).
 const WARMING_LIMIT: Duration = Duration::from_secs(15);
+
+/// How often clusters that wait for addresses are looked at.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The stores that resources go to.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +55,8 @@ pub(crate) struct Applier {
     clusters: BTreeSet<Arc<str>>,
     listeners: BTreeSet<Arc<str>>,
     cold_clusters: BTreeMap<Arc<str>, Warming<Arc<Cluster>>>,
+    /// The last endpoints of each name that clusters ask for; a new cluster of that name starts with them.
+    endpoints: BTreeMap<Arc<str>, EndpointSet>,
     cold_listeners: BTreeMap<Arc<str>, Warming<Arc<Listener>>>,
     named: NamedFields,
 }
@@ -104,6 +110,7 @@ impl Applier {
             clusters: BTreeSet::new(),
             listeners: BTreeSet::new(),
             cold_clusters: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
             cold_listeners: BTreeMap::new(),
             named: NamedFields::default(),
         }
@@ -244,22 +251,13 @@ impl Applier {
             self.cold_clusters.remove(&name); // back to what serves
             return name;
         }
-        if let (Discovery::Eds(service), Some(known)) =
-            (&cluster.config.discovery, self.endpoints_of(&cluster))
-        {
-            tracing::debug!("xds: cluster {name} takes over the endpoints of {service}");
-            cluster.apply_endpoints((*known).clone());
+        if let Some(known) = eds_name(&cluster).and_then(|service| self.endpoints.get(service)) {
+            cluster.apply_endpoints(known.clone());
         }
         tokio::task::spawn_local(dns::run(Arc::downgrade(&cluster)));
         self.cold_clusters
             .insert(name.clone(), Warming::new(cluster));
         name
-    }
-
-    /// Endpoints that came earlier under the name that a cluster asks for.
-    fn endpoints_of(&self, cluster: &Cluster) -> Option<Arc<crate::cluster::EndpointSet>> {
-        let serving = self.stores.clusters.get(&cluster.config.name)?;
-        (serving.is_warm() && eds_name(&serving) == eds_name(cluster)).then(|| serving.endpoints())
     }
 
     fn take_listener(&mut self, listener: Arc<Listener>) -> Arc<str> {
@@ -296,6 +294,7 @@ impl Applier {
         {
             cluster.apply_endpoints(set.clone());
         }
+        self.endpoints.insert(service.clone(), set);
         Ok(service)
     }
 
@@ -305,6 +304,8 @@ impl Applier {
             ResourceKind::Cluster if self.clusters.remove(name) => {
                 self.cold_clusters.remove(name);
                 self.stores.clusters.apply([(Arc::from(name), None)]);
+                let wanted = self.endpoint_names();
+                self.endpoints.retain(|service, _| wanted.contains(service));
             }
             ResourceKind::Listener if self.listeners.remove(name) => {
                 self.cold_listeners.remove(name);
@@ -379,13 +380,23 @@ impl Applier {
         let Some(deadline) = deadline else {
             return std::future::pending().await;
         };
-        let first = cells.into_iter().next();
+        // names resolve without telling anybody
+        let names = self
+            .cold_clusters
+            .values()
+            .any(|warming| !warming.value.is_warm());
+        let look = if names {
+            deadline.min(Instant::now() + LOOK)
+        } else {
+            deadline
+        };
+        let arrivals: Vec<_> = cells.iter().map(|cell| Box::pin(cell.ready())).collect();
         tokio::select! {
-            () = tokio::time::sleep_until(deadline) => {}
+            () = tokio::time::sleep_until(look) => {}
             () = async {
-                match first {
-                    Some(cell) => cell.ready().await,
-                    None => std::future::pending().await,
+                match arrivals.is_empty() {
+                    true => std::future::pending().await,
+                    false => drop(select_all(arrivals).await),
                 }
             } => {}
         }
