@@ -81,12 +81,7 @@ pub(super) async fn attempt(
         fresh,
         priority: plan.to.priority,
     };
-    let end = earlier(
-        plan.timeouts.end,
-        plan.timeouts
-            .total
-            .map(|limit| exchange.record.start + limit),
-    );
+    let end = end(exchange, plan);
     let acquired = {
         let mut acquiring = std::pin::pin!(plan.cluster.acquire(&pool, wanted));
         let timer = &mut exchange.timer;
@@ -146,6 +141,13 @@ pub(super) async fn attempt(
     .await;
     report(exchange, plan, &pool, outcome.as_ref().err());
     outcome
+}
+
+/// When the exchange must be over, if ever.
+fn end(exchange: &Exchange<'_>, plan: &Plan<'_>) -> Option<Instant> {
+    let start = exchange.record.start;
+    let total = plan.timeouts.total.map(|limit| start + limit);
+    earlier(plan.timeouts.end, total)
 }
 
 /// Counts the request, within the limits of the cluster.
