@@ -3,7 +3,11 @@
 pub mod config;
 pub(crate) mod copy;
 mod counters;
+mod metrics;
+mod record;
 mod serve;
 
 pub(crate) use counters::ClusterCounters;
-pub(crate) use serve::{Session, Speaker, first_to_speak};
+pub(crate) use metrics::{SeriesKey, TcpSeries};
+pub(crate) use record::Record;
+pub(crate) use serve::{Session, Speaker, close_unconnected, first_to_speak};

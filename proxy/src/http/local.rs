@@ -12,9 +12,7 @@ use super::config::HttpConfig;
 use super::stats::HttpStats;
 use crate::cluster::Clusters;
 use crate::cluster::pool::ClusterPool;
-use crate::config::access_log::AccessLogConfig;
-use crate::telemetry::access_log::line::Line;
-use crate::telemetry::access_log::{Outbox, Writer};
+use crate::telemetry::access_log::{Log, Outbox, Writer};
 use crate::telemetry::istio::{RequestMetrics, Workload};
 use crate::telemetry::metrics::{Registry, Shard};
 use crate::worker::Worker;
@@ -92,29 +90,7 @@ struct Known {
 pub(crate) struct Site {
     pub(crate) config: Arc<HttpConfig>,
     pub(crate) stats: HttpStats,
-    pub(crate) logs: Vec<SiteLog>,
-}
-
-/// An access log with its compiled line.
-#[derive(Debug)]
-pub(crate) struct SiteLog {
-    pub(crate) config: Arc<AccessLogConfig>,
-    pub(crate) line: Line,
-}
-
-impl SiteLog {
-    fn compile(config: &Arc<AccessLogConfig>) -> Option<Self> {
-        match Line::compile(&config.format) {
-            Ok(line) => Some(Self {
-                config: Arc::clone(config),
-                line,
-            }),
-            Err(error) => {
-                tracing::warn!(%error, "an access log is not written");
-                None
-            }
-        }
-    }
+    pub(crate) logs: Vec<Log>,
 }
 
 impl Local {
@@ -176,11 +152,7 @@ impl Local {
         let mut sites = self.sites.borrow_mut();
         let new = || {
             let stats = HttpStats::new(&self.shared.metrics, &config.stat_prefix);
-            let logs = config
-                .access_logs
-                .iter()
-                .filter_map(SiteLog::compile)
-                .collect();
+            let logs = config.access_logs.iter().filter_map(Log::compile).collect();
             Rc::new(Site {
                 config: Arc::clone(config),
                 stats,

@@ -1,15 +1,14 @@
 //! What the command operators of a format say about one request.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::connection::Exchange;
 use super::head::Fields;
-use crate::config::access_log::{AccessLogFilter, Comparison};
+use crate::telemetry::access_log::Summary;
+use crate::telemetry::access_log::connection::{self, View};
 use crate::telemetry::access_log::format::{Format, HeaderRef, HeaderSource, Operator};
 use crate::telemetry::access_log::line;
-use crate::telemetry::access_log::time;
 
 /// Appends `format`, filled in.
 pub(crate) fn write(format: &Format, exchange: &Exchange<'_>, out: &mut String) {
@@ -19,8 +18,13 @@ pub(crate) fn write(format: &Format, exchange: &Exchange<'_>, out: &mut String) 
 /// Writes the lines that the connection manager's access logs want of a request that is over.
 pub(crate) fn record(exchange: &Exchange<'_>) {
     let (local, site) = (&exchange.downstream.local, &exchange.downstream.site);
+    let summary = Summary {
+        flags: exchange.record.flags,
+        status: exchange.record.status,
+        start: exchange.record.start,
+    };
     for log in &site.logs {
-        if passes(&log.config.filter, exchange) {
+        if log.wants(summary) {
             let fill = |operator: &Operator, out: &mut String| value(operator, exchange, out);
             local
                 .outbox
@@ -29,171 +33,87 @@ pub(crate) fn record(exchange: &Exchange<'_>) {
     }
 }
 
-fn passes(filter: &AccessLogFilter, exchange: &Exchange<'_>) -> bool {
-    let record = &exchange.record;
-    match filter {
-        AccessLogFilter::All | AccessLogFilter::NotHealthCheck => true,
-        AccessLogFilter::ResponseFlags(wanted) if wanted.is_empty() => !record.flags.is_empty(),
-        AccessLogFilter::ResponseFlags(wanted) => {
-            let flags = record.flags.to_string();
-            flags
-                .split(',')
-                .any(|flag| wanted.iter().any(|wanted| wanted == flag))
-        }
-        AccessLogFilter::Status(comparison, limit) => {
-            compare(*comparison, u128::from(record.status), *limit)
-        }
-        AccessLogFilter::DurationMs(comparison, limit) => {
-            compare(*comparison, record.start.elapsed().as_millis(), *limit)
-        }
-        AccessLogFilter::And(all) => all.iter().all(|filter| passes(filter, exchange)),
-        AccessLogFilter::Or(any) => any.iter().any(|filter| passes(filter, exchange)),
-    }
-}
-
-fn compare(comparison: Comparison, value: u128, limit: u32) -> bool {
-    match comparison {
-        Comparison::Equal => value == u128::from(limit),
-        Comparison::Different => value != u128::from(limit),
-        Comparison::AtLeast => value >= u128::from(limit),
-        Comparison::AtMost => value <= u128::from(limit),
-    }
-}
-
 /// Appends the value of an operator, or nothing.
 pub(crate) fn value(operator: &Operator, exchange: &Exchange<'_>, out: &mut String) {
-    let (record, downstream) = (&exchange.record, exchange.downstream);
-    let facts = &downstream.facts;
-    let tls = downstream.tls.as_deref();
-    let peer = downstream.peer();
+    let record = &exchange.record;
     match operator {
         Operator::Request(header) => request_header(exchange, header, out),
         Operator::Response(header) => response_header(exchange, header, out),
         Operator::Trailer(_) | Operator::Absent | Operator::VirtualClusterName => {}
-        Operator::ConnectionTerminationDetails => {}
-        Operator::StartTime(format) => {
-            let since = record.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
-            time::write(since, format.as_deref(), out);
-        }
-        Operator::Environment(value) => out.push_str(value),
-        Operator::Duration => number(record.start.elapsed().as_millis(), out),
         Operator::RequestDuration | Operator::ResponseDuration => {
-            number(
-                record.service_time.unwrap_or(Duration::ZERO).as_millis(),
-                out,
-            );
+            let time = record.service_time.unwrap_or(Duration::ZERO);
+            display(time.as_millis(), out);
         }
-        Operator::BytesReceived => number(u128::from(record.bytes_received), out),
-        Operator::BytesSent => number(u128::from(record.bytes_sent), out),
         Operator::Protocol => out.push_str(exchange.request.version.as_str()),
-        Operator::ResponseCode => number(u128::from(record.status), out),
+        Operator::ResponseCode => display(record.status, out),
         Operator::ResponseCodeDetails => out.push_str(&record.details),
-        Operator::ResponseFlags => display(record.flags, out),
-        Operator::UpstreamRemoteAddress => {
-            address(record.upstream.as_ref().and_then(|facts| facts.remote), out);
+        Operator::RouteName => {
+            out.push_str(record.route.as_ref().map_or("", |route| &*route.name));
         }
-        Operator::UpstreamHost => {
-            if let Some(endpoint) = &record.endpoint {
-                display(&endpoint.facts.address, out);
-            }
-        }
-        Operator::UpstreamLocalAddress => {
-            address(record.upstream.as_ref().and_then(|facts| facts.local), out)
-        }
-        Operator::UpstreamCluster => {
-            if let Some(pool) = &record.cluster {
-                out.push_str(&pool.cluster.config.stat_name);
-            }
-        }
-        Operator::UpstreamClusterRaw => {
-            if let Some(pool) = &record.cluster {
-                out.push_str(&pool.cluster.config.name);
-            }
-        }
-        Operator::UpstreamTransportFailureReason => {
-            out.push_str(record.upstream_failure.as_deref().unwrap_or_default())
-        }
-        Operator::UpstreamRequestAttemptCount => number(u128::from(record.attempts), out),
-        Operator::DownstreamLocalAddress => display(facts.destination, out),
-        Operator::DownstreamLocalAddressWithoutPort => display(facts.destination.ip(), out),
-        Operator::DownstreamLocalPort => display(facts.destination.port(), out),
-        Operator::DownstreamRemoteAddress => display(facts.source, out),
-        Operator::DownstreamRemoteAddressWithoutPort => display(facts.source.ip(), out),
-        Operator::DownstreamRemotePort => display(facts.source.port(), out),
-        Operator::DownstreamDirectRemoteAddress => display(facts.direct_source, out),
-        Operator::DownstreamDirectRemoteAddressWithoutPort => {
-            display(facts.direct_source.ip(), out)
-        }
-        Operator::DownstreamPeerUriSan => {
-            list(peer.into_iter().flat_map(|peer| peer.uri_names()), out)
-        }
-        Operator::DownstreamPeerDnsSan => {
-            list(peer.into_iter().flat_map(|peer| peer.dns_names()), out)
-        }
-        Operator::DownstreamPeerSubject => {
-            out.push_str(peer.map(|peer| peer.subject()).unwrap_or_default())
-        }
-        Operator::DownstreamPeerFingerprint => {
-            out.push_str(peer.map(|peer| peer.hash()).unwrap_or_default())
-        }
-        Operator::DownstreamPeerCert => {
-            out.push_str(peer.map(|peer| peer.url_encoded_pem()).unwrap_or_default())
-        }
-        Operator::DownstreamTlsVersion => {
-            out.push_str(tls.map(|tls| tls.version).unwrap_or_default())
-        }
-        Operator::DownstreamTlsCipher => {
-            out.push_str(tls.map(|tls| tls.cipher).unwrap_or_default())
-        }
-        Operator::UpstreamPeerUriSan => {
-            let upstream = record
-                .upstream
-                .as_ref()
-                .and_then(|facts| facts.tls.as_ref()?.peer.as_ref());
-            list(upstream.into_iter().flat_map(|peer| peer.uri_names()), out);
-        }
-        Operator::RequestedServerName => {
-            let seen = facts.server_name.as_deref();
-            out.push_str(seen.or_else(|| tls?.sni.as_deref()).unwrap_or_default());
-        }
-        Operator::RouteName => out.push_str(
-            record
-                .route
-                .as_ref()
-                .map(|route| &*route.name)
-                .unwrap_or_default(),
-        ),
         Operator::GrpcStatus | Operator::GrpcStatusNumber => {
             if let Some(status) = record.grpc_status {
                 display(status, out);
             }
         }
-        Operator::Hostname => out.push_str(&downstream.local.hostname),
+        Operator::StartTime(_)
+        | Operator::Environment(_)
+        | Operator::Duration
+        | Operator::BytesReceived
+        | Operator::BytesSent
+        | Operator::ResponseFlags
+        | Operator::ConnectionTerminationDetails
+        | Operator::UpstreamHost
+        | Operator::UpstreamRemoteAddress
+        | Operator::UpstreamLocalAddress
+        | Operator::UpstreamCluster
+        | Operator::UpstreamClusterRaw
+        | Operator::UpstreamTransportFailureReason
+        | Operator::UpstreamRequestAttemptCount
+        | Operator::UpstreamPeerUriSan
+        | Operator::DownstreamLocalAddress
+        | Operator::DownstreamLocalAddressWithoutPort
+        | Operator::DownstreamLocalPort
+        | Operator::DownstreamRemoteAddress
+        | Operator::DownstreamRemoteAddressWithoutPort
+        | Operator::DownstreamRemotePort
+        | Operator::DownstreamDirectRemoteAddress
+        | Operator::DownstreamDirectRemoteAddressWithoutPort
+        | Operator::DownstreamPeerUriSan
+        | Operator::DownstreamPeerDnsSan
+        | Operator::DownstreamPeerSubject
+        | Operator::DownstreamPeerFingerprint
+        | Operator::DownstreamPeerCert
+        | Operator::DownstreamTlsVersion
+        | Operator::DownstreamTlsCipher
+        | Operator::RequestedServerName
+        | Operator::Hostname => connection::value(operator, &view(exchange), out),
+    }
+}
+
+/// The connection below a request.
+fn view<'a>(exchange: &'a Exchange<'_>) -> View<'a> {
+    let (record, downstream) = (&exchange.record, exchange.downstream);
+    View {
+        facts: &downstream.facts,
+        tls: downstream.tls.as_deref(),
+        hostname: &downstream.local.hostname,
+        start: record.start,
+        wall: record.wall,
+        bytes_received: record.bytes_received,
+        bytes_sent: record.bytes_sent,
+        flags: record.flags,
+        termination: "",
+        cluster: record.cluster.as_ref().map(|pool| &*pool.cluster.config),
+        endpoint: record.endpoint.as_deref(),
+        upstream: record.upstream.as_deref(),
+        failure: record.upstream_failure.as_deref().unwrap_or_default(),
+        attempts: record.attempts,
     }
 }
 
 fn display(value: impl std::fmt::Display, out: &mut String) {
     // Writing to a string cannot fail.
     let _ = write!(out, "{value}");
-}
-
-fn number(value: u128, out: &mut String) {
-    display(value, out);
-}
-
-fn address(address: Option<SocketAddr>, out: &mut String) {
-    if let Some(address) = address {
-        display(address, out);
-    }
-}
-
-fn list<'a>(names: impl Iterator<Item = &'a str>, out: &mut String) {
-    for (at, name) in names.enumerate() {
-        if at > 0 {
-            out.push(',');
-        }
-        out.push_str(name);
-    }
 }
 
 fn request_header(exchange: &Exchange<'_>, header: &HeaderRef, out: &mut String) {

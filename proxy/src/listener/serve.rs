@@ -7,7 +7,8 @@ use super::inspect::{self, Outcome, Unserved};
 use super::original_dst::{canonical, original_dst};
 use crate::http;
 use crate::tcp::config::TcpConfig;
-use crate::tcp::{Session, Speaker, first_to_speak};
+use crate::tcp::{Record, Session, Speaker, close_unconnected, first_to_speak};
+use crate::telemetry::access_log::ResponseFlags;
 use crate::transport::{Downstream, DownstreamTransport, Raw, Socket, Stream};
 use crate::worker::Thread;
 use std::future::poll_fn;
@@ -26,7 +27,6 @@ pub(crate) struct Arrival {
 /// A connection that was placed with its listener.
 struct Arrived {
     socket: Socket,
-    facts: ConnectionFacts,
     active: Arc<Active>,
     /// The address of the socket itself, which differs from the destination where traffic is redirected.
     own_address: Option<SocketAddr>,
@@ -35,19 +35,21 @@ struct Arrived {
 /// Serves a connection to its end.
 pub(crate) async fn serve(socket: TcpStream, arrival: Arrival, worker: Rc<Thread>) {
     let peer = arrival.peer;
-    let arrived = match arrive(socket, arrival) {
+    let (arrived, mut record) = match arrive(socket, arrival) {
         Ok(arrived) => arrived,
         Err(error) => {
             tracing::debug!(%error, %peer, "the client was gone before it was served");
             return;
         }
     };
+    let listener = Arc::clone(&arrived.active.listener);
     let _counted = Counted::begin(&arrived.active, &worker);
-    Box::pin(arrived.serve(worker)).await;
+    Box::pin(arrived.serve(&mut record, Rc::clone(&worker))).await;
+    record.write(&listener.access_logs, &worker);
 }
 
 /// Finds out where the connection was going and which listener that belongs to.
-fn arrive(socket: TcpStream, arrival: Arrival) -> std::io::Result<Arrived> {
+fn arrive(socket: TcpStream, arrival: Arrival) -> std::io::Result<(Arrived, Record)> {
     let own = canonical(socket.local_addr()?);
     let mut active = arrival.active;
     let destination = if active.listener.recover_original_dst {
@@ -61,45 +63,53 @@ fn arrive(socket: TcpStream, arrival: Arrival) -> std::io::Result<Arrived> {
     {
         active = Arc::clone(meant);
     }
-    Ok(Arrived {
+    let facts = ConnectionFacts::plain(arrival.peer, destination);
+    let record = Record::new(facts, active.listener.direction);
+    let arrived = Arrived {
         socket: Socket::new(Raw::Tcp(socket)),
-        facts: ConnectionFacts::plain(arrival.peer, destination),
         active,
         own_address: Some(own),
-    })
+    };
+    Ok((arrived, record))
 }
 
 impl Arrived {
-    async fn serve(mut self, worker: Rc<Thread>) {
+    async fn serve(mut self, record: &mut Record, worker: Rc<Thread>) {
         let listener = Arc::clone(&self.active.listener);
-        let outcome = match inspect::inspect(&mut self.socket, &listener, &mut self.facts).await {
+        let inspected = inspect::inspect(&mut self.socket, &listener, &mut record.facts).await;
+        let outcome = match inspected {
             Ok(outcome) => outcome,
-            Err(error) => return self.unserved(&error, &worker),
+            Err(error) => return self.unserved(&error, record, &worker),
         };
-        let Some(chain) = self.chain(&worker) else {
+        let Some(chain) = self.chain(record, &worker) else {
             return;
         };
         match (&chain.handler, outcome) {
             (Handler::Tcp(config), Outcome::Silent) => {
                 let config = Arc::clone(config);
-                Box::pin(self.serve_silent(config, worker)).await;
+                Box::pin(self.serve_silent(config, record, worker)).await;
             }
             (Handler::Tcp(_) | Handler::Http(_) | Handler::Refuse(_), _) => {
-                self.hand_over(&chain, worker).await;
+                self.hand_over(&chain, record, worker).await;
             }
         }
     }
 
     /// The client is silent and nothing says which protocol it speaks: dial the upstream, and whoever speaks first
     /// decides. A server that greets gets its bytes through; a client that begins late is inspected after all.
-    async fn serve_silent(mut self, config: Arc<TcpConfig>, worker: Rc<Thread>) {
-        let session = Session::connect(&config, &self.facts, self.own_address, &worker).await;
+    async fn serve_silent(
+        mut self,
+        config: Arc<TcpConfig>,
+        record: &mut Record,
+        worker: Rc<Thread>,
+    ) {
+        let session = Session::connect(&config, record, self.own_address, &worker).await;
         let stream = Stream::Plain(self.socket);
         match session {
             Ok(session) => {
                 if first_to_speak(&stream, session.upstream()).await == Speaker::Upstream {
                     let downstream = Downstream::new(stream, None, self.active.drain.signal());
-                    session.copy(downstream).await;
+                    session.serve(downstream, record).await;
                     return;
                 }
             }
@@ -108,33 +118,38 @@ impl Arrived {
                 let _ = poll_fn(|cx| stream.poll_read_ready(cx)).await;
             }
         }
+        record.forget_way();
         let Stream::Plain(socket) = stream else {
             return;
         };
         self.socket = socket;
         let listener = Arc::clone(&self.active.listener);
-        match inspect::inspect(&mut self.socket, &listener, &mut self.facts).await {
+        match inspect::inspect(&mut self.socket, &listener, &mut record.facts).await {
             Ok(_outcome) => {
-                if let Some(chain) = self.chain(&worker) {
-                    self.hand_over(&chain, worker).await;
+                if let Some(chain) = self.chain(record, &worker) {
+                    self.hand_over(&chain, record, worker).await;
                 }
             }
-            Err(error) => self.unserved(&error, &worker),
+            Err(error) => self.unserved(&error, record, &worker),
         }
     }
 
     /// The chain for what is known now, unless it denies the connection.
-    fn chain(&self, worker: &Thread) -> Option<Arc<FilterChain>> {
+    fn chain(&self, record: &mut Record, worker: &Thread) -> Option<Arc<FilterChain>> {
         let stats = self.active.stats;
-        let chain = match self.active.listener.chains.find(&self.facts) {
+        let chain = match self.active.listener.chains.find(&record.facts) {
             Ok(chain) => Arc::clone(chain),
             Err(error) => {
                 stats.no_filter_chain_match.increment(worker.shard());
+                record.flags.insert(ResponseFlags::NO_ROUTE);
                 tracing::debug!(listener = %self.active.listener.name, %error, "connection closed");
                 return None;
             }
         };
-        if chain.rbac.iter().any(|rbac| rbac.verdict == Verdict::Deny) {
+        let mut guards = chain.rbac.iter();
+        if let Some(guard) = guards.find(|rbac| rbac.verdict == Verdict::Deny) {
+            let policy = guard.policy.as_deref().unwrap_or("none");
+            record.termination = format!("rbac_access_denied_matched_policy[{policy}]");
             stats.rbac_denied.increment(worker.shard());
             tracing::debug!(listener = %self.active.listener.name, chain = %chain.name, "connection denied");
             return None;
@@ -142,23 +157,27 @@ impl Arrived {
         Some(chain)
     }
 
-    async fn hand_over(self, chain: &FilterChain, worker: Rc<Thread>) {
-        let (facts, own_address) = (self.facts.clone(), self.own_address);
-        let Some(downstream) = self.secure(chain, &worker).await else {
+    async fn hand_over(self, chain: &FilterChain, record: &mut Record, worker: Rc<Thread>) {
+        let own_address = self.own_address;
+        let Some(downstream) = self.secure(chain, record.facts.source, &worker).await else {
             return;
         };
+        record.tls = downstream.tls().cloned();
         match &chain.handler {
             Handler::Http(config) => {
+                let facts = record.facts.clone();
                 http::serve(downstream, Arc::clone(config), facts, worker.http()).await;
             }
             Handler::Tcp(config) => {
-                match Session::connect(config, &facts, own_address, &worker).await {
+                let destination = record.facts.destination;
+                match Session::connect(config, record, own_address, &worker).await {
                     Ok(session) => {
-                        let ended = session.copy(downstream).await;
-                        tracing::debug!(%ended, destination = %facts.destination, "connection ended");
+                        let ended = session.serve(downstream, record).await;
+                        tracing::debug!(%ended, %destination, "connection ended");
                     }
                     Err(error) => {
-                        tracing::debug!(%error, destination = %facts.destination, "connection closed");
+                        close_unconnected(config, record, &worker);
+                        tracing::debug!(%error, %destination, "connection closed");
                     }
                 }
             }
@@ -169,7 +188,12 @@ impl Arrived {
     }
 
     /// Terminates TLS where the chain asks for it.
-    async fn secure(self, chain: &FilterChain, worker: &Thread) -> Option<Downstream> {
+    async fn secure(
+        self,
+        chain: &FilterChain,
+        source: SocketAddr,
+        worker: &Thread,
+    ) -> Option<Downstream> {
         let drain = self.active.drain.signal();
         let context = match &chain.transport {
             DownstreamTransport::Plain => {
@@ -184,7 +208,7 @@ impl Arrived {
                 Ok(result) => result,
                 Err(_elapsed) => {
                     stats.ssl_connection_error.increment(worker.shard());
-                    tracing::debug!(source = %self.facts.source, ?limit, "TLS handshake took too long");
+                    tracing::debug!(%source, ?limit, "TLS handshake took too long");
                     return None;
                 }
             },
@@ -197,17 +221,17 @@ impl Arrived {
             }
             Err(error) => {
                 stats.ssl_connection_error.increment(worker.shard());
-                tracing::debug!(source = %self.facts.source, chain = %chain.name, %error, "TLS refused");
+                tracing::debug!(%source, chain = %chain.name, %error, "TLS refused");
                 None
             }
         }
     }
 
-    fn unserved(&self, error: &Unserved, worker: &Thread) {
+    fn unserved(&self, error: &Unserved, record: &Record, worker: &Thread) {
         if matches!(error, Unserved::TimedOut(_)) {
             self.active.stats.pre_cx_timeout.increment(worker.shard());
         }
-        tracing::debug!(listener = %self.active.listener.name, source = %self.facts.source, %error, "connection closed");
+        tracing::debug!(listener = %self.active.listener.name, source = %record.facts.source, %error, "connection closed");
     }
 }
 

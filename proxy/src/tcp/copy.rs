@@ -32,6 +32,16 @@ pub(crate) struct Moved {
     pub(crate) to_downstream: u64,
 }
 
+impl Moved {
+    /// What was moved since there was `before`.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            to_upstream: self.to_upstream - before.to_upstream,
+            to_downstream: self.to_downstream - before.to_downstream,
+        }
+    }
+}
+
 /// Why a copy ended.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Ended {

@@ -1,11 +1,14 @@
 //! One TCP connection: pick a cluster and an endpoint, connect, copy.
 
 use super::config::{TcpConfig, TcpHash};
-use super::copy::{Ended, Limits, Moved, both_ways};
+use super::copy::{Ended, Limits, both_ways};
 use super::counters::ClusterCounters;
+use super::metrics::TcpSeries;
+use super::record::Record;
 use crate::cluster::circuit_breaker::{Overflow, Permit};
 use crate::cluster::endpoint::ActiveGuard;
 use crate::cluster::outlier::Outcome;
+use crate::cluster::pool::UpstreamFacts;
 use crate::cluster::{Cluster, Endpoint, PickError, PickFacts};
 use crate::http::route::action::Priority;
 use crate::listener::ConnectionFacts;
@@ -79,7 +82,18 @@ impl Session {
     /// configured. Nothing of the client was sent anywhere if it does not succeed.
     pub(crate) async fn connect(
         config: &Arc<TcpConfig>,
-        facts: &ConnectionFacts,
+        record: &mut Record,
+        own_address: Option<std::net::SocketAddr>,
+        worker: &Rc<Thread>,
+    ) -> Result<Self, NoUpstream> {
+        record.forget_way();
+        let result = Self::open(config, record, own_address, worker).await;
+        result.inspect_err(|why| record.refused(why))
+    }
+
+    async fn open(
+        config: &Arc<TcpConfig>,
+        record: &mut Record,
         own_address: Option<std::net::SocketAddr>,
         worker: &Rc<Thread>,
     ) -> Result<Self, NoUpstream> {
@@ -88,15 +102,16 @@ impl Session {
             .clusters()
             .get(&chosen.name)
             .ok_or_else(|| NoUpstream::NoCluster(Arc::clone(&chosen.name)))?;
+        record.way.cluster = Some(Arc::clone(&cluster));
         let counters = worker.tcp_counters(&cluster);
         let permit = acquire(&cluster, counters, worker)?;
         let mut tried: Vec<u64> = Vec::new();
         loop {
             let endpoint = worker.with_rng(|rng| {
                 cluster.pick(&mut PickFacts {
-                    hash: hash(config, facts),
+                    hash: hash(config, &record.facts),
                     subset: &chosen.subset,
-                    original_dst: Some(facts.destination),
+                    original_dst: Some(record.facts.destination),
                     excluded: &tried,
                     attempts: u32::try_from(tried.len()).unwrap_or(u32::MAX).min(5),
                     rng,
@@ -111,11 +126,14 @@ impl Session {
                 }
             };
             refuse_loop(&endpoint, own_address)?;
-            match Box::pin(attempt(&cluster, &endpoint, facts)).await {
+            record.way.endpoint = Some(Arc::clone(&endpoint));
+            record.way.attempts += 1;
+            match Box::pin(attempt(&cluster, &endpoint, &record.facts)).await {
                 Ok(upstream) => {
                     cluster.report(&endpoint, Outcome::Connected);
                     counters.cx_total.increment(worker.shard());
                     counters.cx_active.add(worker.shard(), 1);
+                    record.way.upstream = Some(UpstreamFacts::of(&upstream));
                     return Ok(Self {
                         config: Arc::clone(config),
                         worker: Rc::clone(worker),
@@ -146,26 +164,42 @@ impl Session {
         &self.upstream
     }
 
-    /// Copies both ways until both sides are done.
-    pub(crate) async fn copy(mut self, downstream: Downstream) -> Ended {
+    /// Copies both ways until both sides are done, and tells of it.
+    pub(crate) async fn serve(mut self, downstream: Downstream, record: &mut Record) -> Ended {
+        let shard = Arc::clone(self.worker.shard());
+        let series = self.worker.tcp_series(record);
+        series.opened(&shard);
+        let ended = self.copy(downstream, record, series).await;
+        record.ended(&ended);
+        self.worker.tcp_series(record).closed(&shard);
+        record.write(&self.config.access_logs, &self.worker);
+        ended
+    }
+
+    async fn copy(
+        &mut self,
+        downstream: Downstream,
+        record: &mut Record,
+        series: TcpSeries,
+    ) -> Ended {
         let limits = Limits {
             idle: self.config.idle_timeout,
             age: self.config.max_connection_duration,
         };
         let mut downstream = downstream.into_stream();
         let (counters, worker) = (self.counters, Rc::clone(&self.worker));
-        let mut reported = Moved::default();
+        let reported = &mut record.moved;
         let ended = both_ways(
             &mut downstream,
             self.upstream.stream_mut(),
             limits,
             |moved| {
                 let shard = worker.shard();
-                let sent = moved.to_upstream - reported.to_upstream;
-                let received = moved.to_downstream - reported.to_downstream;
-                counters.cx_tx_bytes_total.add(shard, sent);
-                counters.cx_rx_bytes_total.add(shard, received);
-                reported = moved;
+                let more = moved.since(*reported);
+                counters.cx_tx_bytes_total.add(shard, more.to_upstream);
+                counters.cx_rx_bytes_total.add(shard, more.to_downstream);
+                series.moved(shard, more);
+                *reported = moved;
             },
         )
         .await;
@@ -174,6 +208,14 @@ impl Session {
         }
         ended
     }
+}
+
+/// Tells of a connection that got no upstream and is closed for it.
+pub(crate) fn close_unconnected(config: &TcpConfig, record: &Record, worker: &Thread) {
+    let series = worker.tcp_series(record);
+    series.opened(worker.shard());
+    series.closed(worker.shard());
+    record.write(&config.access_logs, worker);
 }
 
 impl Drop for Session {

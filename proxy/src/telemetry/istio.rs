@@ -17,7 +17,7 @@ use crate::telemetry::access_log::ResponseFlags;
 use crate::telemetry::metrics::Series;
 
 /// What stands for everything that is not known.
-pub const UNKNOWN: &str = "unknown";
+pub(crate) const UNKNOWN: &str = "unknown";
 
 /// The canonical revision of a workload that names none.
 const LATEST: &str = "latest";
@@ -33,7 +33,7 @@ const NAMELESS: [&str; 5] = [
 
 /// The side that reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Reporter {
+pub(crate) enum Reporter {
     /// The client's proxy.
     Source,
     /// The server's proxy.
@@ -42,7 +42,7 @@ pub enum Reporter {
 
 impl Reporter {
     /// The side that a listener of this direction stands on; a gateway is the source of what it forwards.
-    pub fn of(direction: Direction) -> Self {
+    pub(crate) fn of(direction: Direction) -> Self {
         match direction {
             Direction::Inbound => Self::Destination,
             Direction::Outbound | Direction::Unspecified => Self::Source,
@@ -52,18 +52,18 @@ impl Reporter {
 
 /// The service that was called.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Called<'a> {
+pub(crate) struct Called<'a> {
     /// Host name.
-    pub host: Option<&'a str>,
+    pub(crate) host: Option<&'a str>,
     /// Short name.
-    pub name: Option<&'a str>,
+    pub(crate) name: Option<&'a str>,
     /// Namespace.
-    pub namespace: Option<&'a str>,
+    pub(crate) namespace: Option<&'a str>,
 }
 
 impl<'a> Called<'a> {
     /// The service that a cluster stands for.
-    pub fn of(cluster: &'a ClusterConfig) -> Self {
+    pub(crate) fn of(cluster: &'a ClusterConfig) -> Self {
         if let Some(service) = cluster.services.first() {
             return Self {
                 host: Some(&service.host),
@@ -82,33 +82,33 @@ impl<'a> Called<'a> {
 
 /// One end of a connection.
 #[derive(Debug, Clone, Copy)]
-pub struct End<'a> {
+pub(crate) struct End<'a> {
     /// What runs there.
-    pub workload: &'a Workload,
+    pub(crate) workload: &'a Workload,
     /// The SPIFFE identity, where mutual TLS proved it.
-    pub principal: Option<&'a str>,
+    pub(crate) principal: Option<&'a str>,
 }
 
 /// Who talked to whom.
 #[derive(Debug, Clone, Copy)]
-pub struct Parties<'a> {
+pub(crate) struct Parties<'a> {
     /// The side that reports.
-    pub reporter: Reporter,
+    pub(crate) reporter: Reporter,
     /// The client.
-    pub source: End<'a>,
+    pub(crate) source: End<'a>,
     /// The server.
-    pub destination: End<'a>,
+    pub(crate) destination: End<'a>,
     /// The service.
-    pub called: Called<'a>,
+    pub(crate) called: Called<'a>,
     /// `http`, `grpc` or `tcp`.
-    pub protocol: &'static str,
+    pub(crate) protocol: &'static str,
     /// Both sides showed a certificate.
-    pub mutual_tls: bool,
+    pub(crate) mutual_tls: bool,
 }
 
 impl Parties<'_> {
     /// A series with the labels from `reporter` to `request_protocol`.
-    pub fn begin(&self, family: &'static str) -> Series {
+    pub(crate) fn begin(&self, family: &'static str) -> Series {
         let (source, destination) = (self.source.workload, self.destination.workload);
         let namespace = self.called.namespace.or(destination.namespace.as_deref());
         let labels = [
@@ -157,7 +157,7 @@ impl Parties<'_> {
     }
 
     /// Adds the labels that follow those of the response.
-    pub fn end(&self, series: Series, flags: ResponseFlags) -> Series {
+    pub(crate) fn end(&self, series: Series, flags: ResponseFlags) -> Series {
         let security = match (self.reporter, self.mutual_tls) {
             (Reporter::Source, _) => UNKNOWN,
             (Reporter::Destination, true) => "mutual_tls",

@@ -25,6 +25,7 @@ struct Proxy {
     workers: Workers,
     dispatcher: Arc<Dispatcher>,
     listeners: Arc<Listeners>,
+    metrics: Registry,
 }
 
 fn run(test: impl Future<Output = ()>) {
@@ -119,10 +120,13 @@ fn clusters(yaml: &str) -> Arc<Clusters> {
 }
 
 fn start(upstream: SocketAddr, count: usize) -> Proxy {
-    let yaml = yaml(upstream);
+    start_with(&yaml(upstream), count)
+}
+
+fn start_with(yaml: &str, count: usize) -> Proxy {
     let metrics = Registry::new();
     let shared = Shared {
-        clusters: clusters(&yaml),
+        clusters: clusters(yaml),
         metrics: metrics.clone(),
         hostname: "test".into(),
         access_logs: Writer::start(&metrics).expect("a thread"),
@@ -130,17 +134,23 @@ fn start(upstream: SocketAddr, count: usize) -> Proxy {
     };
     let workers = Workers::start(count, &shared).expect("worker threads");
     let (listeners, sockets) = (Arc::new(Listeners::new()), Arc::new(Sockets::new()));
-    let listener = Arc::new(listener(&yaml));
+    let listener = Arc::new(listener(yaml));
     sockets.bind(&listener).expect("a free port");
     let addr = sockets.local_addr(&listener.addresses[0]).expect("bound");
     listeners.apply(&Arc::clone(&listener.name), Some(listener));
-    let dispatcher = Dispatcher::new(Arc::clone(&listeners), sockets, metrics, workers.clone());
+    let dispatcher = Dispatcher::new(
+        Arc::clone(&listeners),
+        sockets,
+        metrics.clone(),
+        workers.clone(),
+    );
     dispatcher.reconcile();
     Proxy {
         addr,
         workers,
         dispatcher,
         listeners,
+        metrics,
     }
 }
 
@@ -268,5 +278,125 @@ fn a_port_in_use_refuses_the_listener_and_names_it() {
             text.contains("listener main cannot bind 127.0.0.1"),
             "{text}"
         );
+    });
+}
+
+/// A named pipe that access logs go to: whoever reads it waits for lines, not for time to pass.
+struct Pipe {
+    path: std::path::PathBuf,
+    lines: tokio::sync::mpsc::Receiver<String>,
+}
+
+impl Pipe {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tulle-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("mkfifo is part of coreutils").success());
+        let (send, lines) = tokio::sync::mpsc::channel(16);
+        let from = path.clone();
+        std::thread::spawn(move || {
+            let pipe = std::fs::File::open(from).expect("a pipe");
+            for line in std::io::BufRead::lines(std::io::BufReader::new(pipe)) {
+                let Ok(line) = line else { return };
+                if send.blocking_send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { path, lines }
+    }
+
+    async fn line(&mut self) -> String {
+        self.lines.recv().await.expect("a line")
+    }
+
+    /// An access log that writes `format` into the pipe.
+    fn log(&self, format: &str) -> String {
+        let kind = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
+        let path = self.path.display();
+        format!(
+            r#"access_log: [{{ name: file, typed_config: {{ "@type": {kind}, path: "{path}", log_format: {{ text_format_source: {{ inline_string: "{format}\n" }} }} }} }}]"#
+        )
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// The configuration with logs of the TCP proxy and of the listener.
+fn logging(upstream: SocketAddr, pipe: &Pipe) -> String {
+    let tcp = pipe.log("tcp %BYTES_RECEIVED% %BYTES_SENT% %UPSTREAM_CLUSTER% %RESPONSE_FLAGS%");
+    let whole = pipe.log("listener %RESPONSE_CODE% %RESPONSE_FLAGS% %UPSTREAM_HOST% %PROTOCOL%");
+    yaml(upstream)
+        .replace(
+            "          cluster: up\n",
+            &format!("          cluster: up\n          {tcp}\n"),
+        )
+        .replace(
+            "    filter_chains:\n",
+            &format!("    {whole}\n    filter_chains:\n"),
+        )
+}
+
+fn counted(metrics: &Registry, family: &str, label: &str) -> Option<u64> {
+    let page = metrics.render_prometheus();
+    let found = page
+        .lines()
+        .find(|line| line.starts_with(&format!("{family}{{")) && line.contains(label));
+    found?.rsplit_once(' ')?.1.parse().ok()
+}
+
+#[test]
+fn a_connection_is_logged_and_counted_when_it_ends() {
+    run(async {
+        let upstream = echo().await;
+        let mut pipe = Pipe::new("ended");
+        let proxy = start_with(&logging(upstream, &pipe), 1);
+        let mut client = TcpStream::connect(proxy.addr).await.unwrap();
+        client.write_all(b"*1\r\n$4\r\nPING\r\n").await.unwrap();
+        read(&mut client, b"*1\r\n$4\r\nPING\r\n").await;
+        let opened = "istio_tcp_connections_opened_total";
+        assert_eq!(
+            counted(&proxy.metrics, opened, "reporter=\"source\""),
+            Some(1)
+        );
+        drop(client);
+        assert_eq!(pipe.line().await, "tcp 14 14 up -");
+        assert_eq!(pipe.line().await, format!("listener 0 - {upstream} -"));
+        for (family, wanted) in [
+            ("istio_tcp_connections_closed_total", 1),
+            ("istio_tcp_sent_bytes_total", 14),
+            ("istio_tcp_received_bytes_total", 14),
+        ] {
+            let label = "source_principal=\"unknown\"";
+            assert_eq!(
+                counted(&proxy.metrics, family, label),
+                Some(wanted),
+                "{family}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_connection_without_an_upstream_is_logged_with_its_flags() {
+    run(async {
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = closed.local_addr().unwrap();
+        drop(closed);
+        let mut pipe = Pipe::new("refused");
+        let proxy = start_with(&logging(upstream, &pipe), 1);
+        let mut client = TcpStream::connect(proxy.addr).await.unwrap();
+        client.write_all(b"*1\r\n$4\r\nPING\r\n").await.unwrap();
+        assert_eq!(pipe.line().await, "tcp 0 0 up UF,URX");
+        let whole = format!("listener 0 UF,URX {upstream} -");
+        assert_eq!(pipe.line().await, whole);
+        let closed = "istio_tcp_connections_closed_total";
+        let label = "response_flags=\"UF,URX\"";
+        assert_eq!(counted(&proxy.metrics, closed, label), Some(1));
     });
 }

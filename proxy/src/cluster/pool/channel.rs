@@ -32,7 +32,7 @@ pub(crate) struct UpstreamFacts {
 }
 
 impl UpstreamFacts {
-    pub(super) fn of(upstream: &Upstream) -> Rc<Self> {
+    pub(crate) fn of(upstream: &Upstream) -> Rc<Self> {
         let raw = upstream.raw();
         Rc::new(Self {
             local: raw.local_addr(),

@@ -25,11 +25,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("proxy/src/listener/proto.rs", "read", CONVERSION),
     ("proxy/src/tcp/config/proto.rs", "read", CONVERSION),
     (
-        "proxy/src/http/log.rs",
-        "value",
-        "one arm for each operator of the access log",
-    ),
-    (
         "injector/src/decide/tests.rs",
         "namespace_and_pod_decide_as_istios_webhooks_do",
         "one row for each case of the table",

@@ -1,0 +1,137 @@
+//! What command operators say about a connection and its upstream, whatever is spoken on it.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use super::ResponseFlags;
+use super::format::Operator;
+use super::time;
+use crate::cluster::config::ClusterConfig;
+use crate::cluster::endpoint::Endpoint;
+use crate::cluster::pool::UpstreamFacts;
+use crate::listener::ConnectionFacts;
+use crate::transport::{PeerIdentity, TlsFacts};
+
+/// A connection, or a request on one, as far as operators ask about it.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) facts: &'a ConnectionFacts,
+    pub(crate) tls: Option<&'a TlsFacts>,
+    pub(crate) hostname: &'a str,
+    pub(crate) start: Instant,
+    pub(crate) wall: SystemTime,
+    pub(crate) bytes_received: u64,
+    pub(crate) bytes_sent: u64,
+    pub(crate) flags: ResponseFlags,
+    /// Why the proxy ended the connection.
+    pub(crate) termination: &'a str,
+    pub(crate) cluster: Option<&'a ClusterConfig>,
+    pub(crate) endpoint: Option<&'a Endpoint>,
+    pub(crate) upstream: Option<&'a UpstreamFacts>,
+    /// Why the upstream could not be connected.
+    pub(crate) failure: &'a str,
+    pub(crate) attempts: u32,
+}
+
+/// Appends the value of an operator; nothing where it asks about a request.
+pub(crate) fn value(operator: &Operator, view: &View<'_>, out: &mut String) {
+    let (facts, tls, cluster, upstream) = (view.facts, view.tls, view.cluster, view.upstream);
+    let (destination, source, direct) = (facts.destination, facts.source, facts.direct_source);
+    match operator {
+        Operator::Request(_)
+        | Operator::Response(_)
+        | Operator::Trailer(_)
+        | Operator::Absent
+        | Operator::RequestDuration
+        | Operator::ResponseDuration
+        | Operator::Protocol
+        | Operator::ResponseCodeDetails
+        | Operator::RouteName
+        | Operator::VirtualClusterName
+        | Operator::GrpcStatus
+        | Operator::GrpcStatusNumber => {}
+        Operator::ResponseCode => out.push('0'),
+        Operator::ConnectionTerminationDetails => out.push_str(view.termination),
+        Operator::StartTime(format) => {
+            let since = view.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+            time::write(since, format.as_deref(), out);
+        }
+        Operator::Environment(value) => out.push_str(value),
+        Operator::Duration => display(view.start.elapsed().as_millis(), out),
+        Operator::BytesReceived => display(view.bytes_received, out),
+        Operator::BytesSent => display(view.bytes_sent, out),
+        Operator::ResponseFlags => display(view.flags, out),
+        Operator::UpstreamRequestAttemptCount => display(view.attempts, out),
+        Operator::DownstreamLocalAddress => display(destination, out),
+        Operator::DownstreamLocalAddressWithoutPort => display(destination.ip(), out),
+        Operator::DownstreamLocalPort => display(destination.port(), out),
+        Operator::DownstreamRemoteAddress => display(source, out),
+        Operator::DownstreamRemoteAddressWithoutPort => display(source.ip(), out),
+        Operator::DownstreamRemotePort => display(source.port(), out),
+        Operator::DownstreamDirectRemoteAddress => display(direct, out),
+        Operator::DownstreamDirectRemoteAddressWithoutPort => display(direct.ip(), out),
+        Operator::RequestedServerName => out.push_str(view.server_name()),
+        Operator::Hostname => out.push_str(view.hostname),
+        Operator::UpstreamHost => {
+            if let Some(endpoint) = view.endpoint {
+                display(&endpoint.facts.address, out);
+            }
+        }
+        Operator::UpstreamRemoteAddress => address(upstream.and_then(|facts| facts.remote), out),
+        Operator::UpstreamLocalAddress => address(upstream.and_then(|facts| facts.local), out),
+        Operator::UpstreamCluster => out.push_str(cluster.map_or("", |one| &*one.stat_name)),
+        Operator::UpstreamClusterRaw => out.push_str(cluster.map_or("", |one| &*one.name)),
+        Operator::UpstreamTransportFailureReason => out.push_str(view.failure),
+        Operator::UpstreamPeerUriSan => {
+            let tls = upstream.and_then(|facts| facts.tls.as_deref());
+            list(peer(tls).map(PeerIdentity::uri_names), out);
+        }
+        Operator::DownstreamPeerUriSan => list(peer(tls).map(PeerIdentity::uri_names), out),
+        Operator::DownstreamPeerDnsSan => list(peer(tls).map(PeerIdentity::dns_names), out),
+        Operator::DownstreamPeerSubject => {
+            out.push_str(peer(tls).map_or("", PeerIdentity::subject));
+        }
+        Operator::DownstreamPeerFingerprint => {
+            out.push_str(peer(tls).map_or("", PeerIdentity::hash));
+        }
+        Operator::DownstreamPeerCert => {
+            out.push_str(peer(tls).map_or("", PeerIdentity::url_encoded_pem));
+        }
+        Operator::DownstreamTlsVersion => out.push_str(tls.map_or("", |tls| tls.version)),
+        Operator::DownstreamTlsCipher => out.push_str(tls.map_or("", |tls| tls.cipher)),
+    }
+}
+
+impl View<'_> {
+    /// The server name that the client asked for.
+    fn server_name(&self) -> &str {
+        let seen = self.facts.server_name.as_deref();
+        seen.or_else(|| self.tls?.sni.as_deref())
+            .unwrap_or_default()
+    }
+}
+
+fn peer(tls: Option<&TlsFacts>) -> Option<&PeerIdentity> {
+    tls?.peer.as_ref()
+}
+
+fn display(value: impl std::fmt::Display, out: &mut String) {
+    // Writing to a string cannot fail.
+    let _ = write!(out, "{value}");
+}
+
+fn address(address: Option<SocketAddr>, out: &mut String) {
+    if let Some(address) = address {
+        display(address, out);
+    }
+}
+
+fn list<'a>(names: Option<impl Iterator<Item = &'a str>>, out: &mut String) {
+    for (at, name) in names.into_iter().flatten().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        out.push_str(name);
+    }
+}

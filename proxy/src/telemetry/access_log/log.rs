@@ -1,0 +1,75 @@
+//! An access log ready to be written: the compiled line, and the filter that lets requests and connections through.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::ResponseFlags;
+use super::line::Line;
+use crate::config::access_log::{AccessLogConfig, AccessLogFilter, Comparison};
+
+/// An access log with its compiled line.
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub(crate) config: Arc<AccessLogConfig>,
+    pub(crate) line: Line,
+}
+
+/// What filters look at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Summary {
+    pub(crate) flags: ResponseFlags,
+    /// The status of the response; 0 for a connection.
+    pub(crate) status: u16,
+    pub(crate) start: Instant,
+}
+
+impl Log {
+    /// Compiles a log; one that cannot be written is said to be so and left out.
+    pub(crate) fn compile(config: &Arc<AccessLogConfig>) -> Option<Self> {
+        match Line::compile(&config.format) {
+            Ok(line) => Some(Self {
+                config: Arc::clone(config),
+                line,
+            }),
+            Err(error) => {
+                tracing::warn!(%error, "an access log is not written");
+                None
+            }
+        }
+    }
+
+    /// Whether the log wants this one.
+    pub(crate) fn wants(&self, summary: Summary) -> bool {
+        passes(&self.config.filter, summary)
+    }
+}
+
+fn passes(filter: &AccessLogFilter, summary: Summary) -> bool {
+    match filter {
+        AccessLogFilter::All | AccessLogFilter::NotHealthCheck => true,
+        AccessLogFilter::ResponseFlags(wanted) if wanted.is_empty() => !summary.flags.is_empty(),
+        AccessLogFilter::ResponseFlags(wanted) => {
+            let flags = summary.flags.to_string();
+            flags
+                .split(',')
+                .any(|flag| wanted.iter().any(|wanted| wanted == flag))
+        }
+        AccessLogFilter::Status(comparison, limit) => {
+            compare(*comparison, u128::from(summary.status), *limit)
+        }
+        AccessLogFilter::DurationMs(comparison, limit) => {
+            compare(*comparison, summary.start.elapsed().as_millis(), *limit)
+        }
+        AccessLogFilter::And(all) => all.iter().all(|filter| passes(filter, summary)),
+        AccessLogFilter::Or(any) => any.iter().any(|filter| passes(filter, summary)),
+    }
+}
+
+fn compare(comparison: Comparison, value: u128, limit: u32) -> bool {
+    match comparison {
+        Comparison::Equal => value == u128::from(limit),
+        Comparison::Different => value != u128::from(limit),
+        Comparison::AtLeast => value >= u128::from(limit),
+        Comparison::AtMost => value <= u128::from(limit),
+    }
+}
