@@ -16,6 +16,7 @@ use super::{AdminState, Reply, json};
 use crate::xds::state::{ResourceState, XdsState};
 
 mod endpoints;
+mod redact;
 mod secrets;
 
 pub(super) use endpoints::health;
@@ -25,7 +26,8 @@ pub(super) fn respond(query: &Query, state: &AdminState) -> Reply {
         Ok(dump) => dump,
         Err(error) => return Reply::error(StatusCode::BAD_REQUEST, format!("{error}\n")),
     };
-    match json::print(&dump).and_then(|text| select(query, text)) {
+    let printed = json::print(&dump).and_then(|text| redact::text(&text));
+    match printed.and_then(|text| select(query, text)) {
         Ok(text) => Reply::json(with_not_honoured(query, state, text)),
         Err(error) => Reply::error(StatusCode::BAD_REQUEST, format!("{error}\n")),
     }
