@@ -23,6 +23,7 @@ use crate::listener::{Listener, Listeners, Sockets};
 use crate::secret::{SecretCell, Secrets};
 
 pub(crate) mod convert;
+mod fixed;
 mod warming;
 
 use warming::Warming;
@@ -205,10 +206,13 @@ impl Applier {
         match kind {
             ResourceKind::Cluster => {
                 let cluster = convert::cluster(&incoming.body, &self.stores).map_err(refuse)?;
+                self.refuse_static(kind, &cluster.config.name)
+                    .map_err(refuse)?;
                 Ok(self.take_cluster(Arc::new(cluster)))
             }
             ResourceKind::Listener => {
                 let listener = convert::listener(&incoming.body, &self.stores).map_err(refuse)?;
+                self.refuse_static(kind, &listener.name).map_err(refuse)?;
                 let name = listener.name.to_string();
                 self.stores
                     .sockets
@@ -477,3 +481,6 @@ fn eds_name(cluster: &Cluster) -> Option<&Arc<str>> {
         | Discovery::OriginalDst(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
