@@ -2,9 +2,7 @@
 
 use crate::config::origin::Origin;
 use crate::http::config::HttpConfig;
-use crate::http::filter::Filter;
 use crate::http::route::{Action, Forward, NoRoute, PathMatch, RequestFacts, Route};
-use crate::listener::filter_chain::Verdict;
 
 use super::upstream::Wanted;
 use super::{HypotheticalRequest, Outcome, Stage, Way};
@@ -81,25 +79,17 @@ impl Way<'_> {
     }
 
     fn denied(&mut self, config: &HttpConfig, route: &Route) -> Option<Outcome> {
-        for filter in &config.filters.chain {
-            let Filter::Rbac(guard) = filter else {
-                continue;
-            };
-            let guard = route.per_filter.rbac.as_ref().unwrap_or(guard);
-            if guard.verdict == Verdict::Deny {
-                let policy = guard
-                    .policy
-                    .as_deref()
-                    .unwrap_or("no policy allows it")
-                    .to_owned();
-                self.step(Stage::Authorization, "denied", policy, &Origin::default());
-                return Some(Outcome::Answered {
-                    status: 403,
-                    reason: "denied by authorization".into(),
-                });
-            }
-        }
-        None
+        let denial = config.filters.denial(&route.per_filter)?;
+        let policy = denial
+            .policy
+            .as_deref()
+            .unwrap_or("no policy allows it")
+            .to_owned();
+        self.step(Stage::Authorization, "denied", policy, &Origin::default());
+        Some(Outcome::Answered {
+            status: 403,
+            reason: "denied by authorization".into(),
+        })
     }
 
     fn act(&mut self, route: &Route, facts: &Facts<'_>) -> Outcome {

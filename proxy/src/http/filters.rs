@@ -7,35 +7,21 @@ use ::http::{Method, StatusCode};
 
 use super::connection::Exchange;
 use super::filter::fault::Abort;
-use super::filter::{CorsPolicy, FaultPolicy, Filter, RbacVerdict};
+use super::filter::{CorsPolicy, FaultPolicy, Filter};
 use super::handle::{self, Routed, Stop};
 use super::head::{HeaderKey, KnownName};
 use super::local_reply::LocalReply;
-use crate::listener::filter_chain::Verdict;
 use crate::telemetry::access_log::ResponseFlags;
 
 /// Lets the authorization filters judge; they come before everything else that a filter does.
 pub(crate) fn authorize(exchange: &Exchange<'_>, routed: &Routed) -> Result<(), Stop> {
-    for filter in &exchange.downstream.site.config.filters.chain {
-        match filter {
-            Filter::Rbac(verdict) => {
-                judge(routed.route.per_filter.rbac.as_ref().unwrap_or(verdict))?
-            }
-            Filter::Fault(_) | Filter::Cors => {}
-        }
-    }
-    Ok(())
-}
-
-fn judge(rbac: &RbacVerdict) -> Result<(), Stop> {
-    match rbac.verdict {
-        Verdict::Allow => Ok(()),
-        Verdict::Deny => {
-            let policy = rbac.policy.as_deref().unwrap_or("none");
-            let details = format!("rbac_access_denied_matched_policy[{policy}]");
-            Err(LocalReply::new(StatusCode::FORBIDDEN, "RBAC: access denied", details).into())
-        }
-    }
+    let filters = &exchange.downstream.site.config.filters;
+    let Some(denial) = filters.denial(&routed.route.per_filter) else {
+        return Ok(());
+    };
+    let policy = denial.policy.as_deref().unwrap_or("none");
+    let details = format!("rbac_access_denied_matched_policy[{policy}]");
+    Err(LocalReply::new(StatusCode::FORBIDDEN, "RBAC: access denied", details).into())
 }
 
 /// Runs the other filters on an authorized request; `cluster` is empty when the route answers by itself.

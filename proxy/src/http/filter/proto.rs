@@ -17,10 +17,9 @@ use xds_proto::pb::envoy::extensions::filters::network::http_connection_manager:
 use xds_proto::pb::envoy::extensions::filters::network::http_connection_manager::v3::http_filter::ConfigType;
 use xds_proto::pb::google::protobuf::Any;
 
-use super::{FaultPolicy, Filter, Filters, PerFilter, RbacVerdict};
+use super::{FaultPolicy, Filter, Filters, PerFilter, RbacFilter, RbacVerdict};
 use crate::config::invalid::InvalidField;
 use crate::config::wire::{Conversion, Read, at, refuse_if, type_name, unpack};
-use crate::listener::filter_chain::Verdict;
 
 const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
 const FAULT: &str = "envoy.extensions.filters.http.fault.v3.HTTPFault";
@@ -91,7 +90,8 @@ fn one(cx: &mut Conversion<'_>, filter: pb::HttpFilter) -> Read<Option<Found>> {
             &format!("http_filters {name}"),
             "it is disabled, and routes cannot enable it",
         );
-        return Ok(None);
+        let rbac = type_name(&any) == RBAC;
+        return Ok(rbac.then(|| guard(&name, None)));
     }
     let found = match type_name(&any) {
         ROUTER => {
@@ -106,10 +106,7 @@ fn one(cx: &mut Conversion<'_>, filter: pb::HttpFilter) -> Read<Option<Found>> {
             let cors_pb::Cors {} = unpack(&any)?;
             Found::Filter(Filter::Cors)
         }
-        RBAC => match rbac::http(cx, unpack::<rbac_pb::Rbac>(&any)?)? {
-            Some(verdict) => Found::Filter(Filter::Rbac(verdict)),
-            None => return Ok(None),
-        },
+        RBAC => guard(&name, rbac::http(cx, unpack::<rbac_pb::Rbac>(&any)?)?),
         _ if is_harmless_type(&any) => return Ok(None),
         kind if is_optional => {
             cx.notes.push(
@@ -121,6 +118,13 @@ fn one(cx: &mut Conversion<'_>, filter: pb::HttpFilter) -> Read<Option<Found>> {
         kind => return Err(unknown(&name, kind)),
     };
     Ok(Some(found))
+}
+
+fn guard(name: &str, verdict: Option<RbacVerdict>) -> Found {
+    Found::Filter(Filter::Rbac(RbacFilter {
+        name: name.into(),
+        verdict: verdict.unwrap_or_else(RbacVerdict::allow),
+    }))
 }
 
 fn unknown(name: &str, kind: &str) -> InvalidField {
@@ -245,16 +249,11 @@ fn route_filter(
 }
 
 fn switch_off(read: &mut PerFilter, name: &str) {
-    match name {
-        "envoy.filters.http.fault" => read.fault = Some(Arc::new(FaultPolicy::default())),
-        "envoy.filters.http.rbac" => {
-            read.rbac = Some(RbacVerdict {
-                verdict: Verdict::Allow,
-                policy: None,
-            })
-        }
-        _ => {}
+    if name == "envoy.filters.http.fault" {
+        read.fault = Some(Arc::new(FaultPolicy::default()));
     }
+    // whatever kind of filter it is: only an authorization filter of that name asks
+    read.rbac.insert(name.into(), RbacVerdict::allow());
 }
 
 fn known_route_filter(
@@ -274,10 +273,8 @@ fn known_route_filter(
         RBAC_PER_ROUTE => {
             let rbac_pb::RbacPerRoute { rbac } = unpack(&any)?;
             let verdict = rbac.map(|rbac| rbac::http(cx, rbac)).transpose()?.flatten();
-            read.rbac = Some(verdict.unwrap_or(RbacVerdict {
-                verdict: Verdict::Allow,
-                policy: None,
-            }));
+            read.rbac
+                .insert(name.into(), verdict.unwrap_or_else(RbacVerdict::allow));
         }
         _ if is_harmless_type(&any) => {}
         kind if is_optional => cx.notes.push(

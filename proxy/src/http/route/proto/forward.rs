@@ -322,6 +322,12 @@ fn weight(
         typed_per_filter_config,
         host_rewrite_specifier,
     } = one;
+    let per_filter = filters::per_filter(cx, typed_per_filter_config)?;
+    refuse_if(
+        per_filter.rbac_denial().is_some(),
+        "typed_per_filter_config",
+        "a weighted cluster cannot deny: requests are judged before one is drawn; deny in the route",
+    )?;
     Ok(WeightedCluster {
         cluster: named(name, cluster_header)?,
         weight: uint(weight).unwrap_or(0),
@@ -340,7 +346,7 @@ fn weight(
             None => HostRewrite::Keep,
             Some(WeightHost::HostRewriteLiteral(host)) => HostRewrite::Literal(host.into()),
         },
-        per_filter: filters::per_filter(cx, typed_per_filter_config)?,
+        per_filter,
     })
 }
 
