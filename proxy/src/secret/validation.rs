@@ -99,17 +99,29 @@ impl ValidationContext {
         }
     }
 
+    /// Whether it tells a certificate that is to be believed from one that anybody can make, or says that any will do.
+    pub(crate) fn knows_whom_to_believe(&self) -> bool {
+        self.roots.is_some()
+            || self.accept_untrusted
+            || !self.certificate_pins.is_empty()
+            || !self.public_key_pins.is_empty()
+    }
+
     /// Adds revocation lists in PEM.
     ///
     /// # Errors
-    /// [`InvalidSecret::RevocationList`] if one cannot be read.
+    /// [`InvalidSecret::RevocationList`] if there is none or one cannot be read.
     pub fn revoke_by_pem(&mut self, pem: &[u8]) -> Result<(), InvalidSecret> {
+        let refused = |error: String| InvalidSecret::RevocationList(error);
+        let before = self.revocation_lists.len();
         for list in CertificateRevocationListDer::pem_slice_iter(pem) {
-            let refused = |error: String| InvalidSecret::RevocationList(error);
             let list = list.map_err(|error| refused(error.to_string()))?;
             let list = OwnedCertRevocationList::from_der(&list)
                 .map_err(|error| refused(error.to_string()))?;
             self.revocation_lists.push(Arc::new(list.into()));
+        }
+        if self.revocation_lists.len() == before {
+            return Err(refused("no PEM block X509 CRL".to_owned()));
         }
         Ok(())
     }

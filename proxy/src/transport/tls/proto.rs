@@ -293,9 +293,12 @@ pub(crate) fn secret(cx: &mut Conversion<'_>, secret: pb::Secret) -> Read<(Arc<s
         SecretType::TlsCertificate(value) => Secret::Certificate(Arc::new(
             read_certificate(cx, value).map_err(at("tls_certificate"))?,
         )),
-        SecretType::ValidationContext(value) => Secret::Validation(Arc::new(
-            validation::context(cx, value).map_err(at("validation_context"))?,
-        )),
+        SecretType::ValidationContext(value) => {
+            let read = validation::context(cx, value).map_err(at("validation_context"))?;
+            let path = "validation_context.trusted_ca";
+            refuse_if(read.roots.is_none(), path, "is required in a secret")?;
+            Secret::Validation(Arc::new(read))
+        }
         SecretType::SessionTicketKeys(_) | SecretType::GenericSecret(_) => {
             return Err(InvalidField::new(
                 "type",

@@ -284,3 +284,64 @@ fn certificate_facts_are_read() {
     );
     assert_eq!(again.unwrap().serial(), certificate.serial());
 }
+
+/// A client that wants a name, and has been given nothing to believe beyond what `change` adds.
+fn rootless(change: impl FnOnce(&mut ClientTls)) -> ClientContext {
+    let fixed = ValidationContext::default();
+    let validation = Validation {
+        fixed,
+        secret: None,
+    };
+    let mut config = ClientTls {
+        common: common(Vec::new(), Some(validation)),
+        sni: None,
+        verify_server_name: false,
+    };
+    change(&mut config);
+    ClientContext::new(config).unwrap()
+}
+
+fn fixed(config: &mut ClientTls) -> &mut ValidationContext {
+    &mut config.common.validation.as_mut().unwrap().fixed
+}
+
+#[tokio::test]
+async fn names_without_trust_roots_believe_nobody() {
+    let server = server(&Ca::new(), Ca::new().identity(SERVER), false);
+    let names = || vec![SanMatcher::exact_uri(SERVER)];
+    let by_name = rootless(|config| fixed(config).names = names());
+    let error = handshake(&by_name, &server).await.0.unwrap_err();
+    assert!(error.to_string().contains("NobodyToBelieve"), "{error}");
+    let by_server_name = rootless(|config| config.verify_server_name = true);
+    let error = handshake(&by_server_name, &server).await.0.unwrap_err();
+    assert!(error.to_string().contains("NobodyToBelieve"), "{error}");
+    let asked_for = rootless(|config| {
+        fixed(config).names = names();
+        fixed(config).accept_untrusted = true;
+    });
+    handshake(&asked_for, &server).await.0.unwrap();
+}
+
+#[tokio::test]
+async fn a_required_client_certificate_without_trust_roots_believes_nobody() {
+    let ca = Ca::new();
+    let validation = Validation {
+        fixed: ValidationContext::default(),
+        secret: None,
+    };
+    let server = ServerContext::new(ServerTls {
+        common: common(vec![ca.identity(SERVER)], Some(validation)),
+        require_client_certificate: true,
+    })
+    .unwrap();
+    let client = client(&ca, vec![Ca::new().identity(CLIENT)], SERVER);
+    let error = handshake(&client, &server).await.1.unwrap_err();
+    assert!(error.to_string().contains("NobodyToBelieve"), "{error}");
+}
+
+#[test]
+fn a_revocation_list_without_a_block_is_an_error() {
+    let mut context = ValidationContext::default();
+    assert!(context.revoke_by_pem(b"").is_err());
+    assert!(context.revoke_by_pem(Ca::new().pem.as_bytes()).is_err());
+}

@@ -34,6 +34,12 @@ pub(crate) enum PeerRefused {
     /// The chain does not verify.
     #[error("the certificate chain is not trusted: {0}")]
     Chain(webpki::Error),
+    /// Something is demanded of it, and nothing says whom to believe.
+    #[error(
+        "the configuration demands a certificate and names nobody to believe: add trusted_ca or pins, or set \
+         trust_chain_verification to ACCEPT_UNTRUSTED"
+    )]
+    NobodyToBelieve,
     /// It cannot be read.
     #[error(transparent)]
     Unreadable(#[from] super::certificate::NotACertificate),
@@ -45,8 +51,8 @@ pub(super) struct Verifier {
     /// Everything the configuration and its secret demand, joined.
     context: ValidationContext,
     algorithms: WebPkiSupportedAlgorithms,
-    /// Clients may come without a certificate.
-    anonymous_allowed: bool,
+    /// Clients must show a certificate.
+    certificate_required: bool,
     /// The certificate must also be valid for the server name asked for.
     verify_server_name: bool,
 }
@@ -60,7 +66,7 @@ impl Verifier {
         Self {
             context,
             algorithms,
-            anonymous_allowed: !required,
+            certificate_required: required,
             verify_server_name: false,
         }
     }
@@ -73,12 +79,15 @@ impl Verifier {
         Self {
             context,
             algorithms,
-            anonymous_allowed: false,
+            certificate_required: false,
             verify_server_name,
         }
     }
 
     fn verify(&self, peer: &Presented<'_>, usage: KeyUsage) -> Result<(), PeerRefused> {
+        if self.demands_something() && !self.context.knows_whom_to_believe() {
+            return Err(PeerRefused::NobodyToBelieve);
+        }
         if let Some(roots) = &self.context.roots {
             let chain = self.verify_chain(peer, &roots.anchors, usage);
             if !self.context.accept_untrusted {
@@ -88,6 +97,14 @@ impl Verifier {
         let parsed = Parsed::from_der(peer.leaf)?;
         self.verify_pins(peer.leaf, &parsed)?;
         verify_names(&self.context.names, &parsed)
+    }
+
+    /// Whether a certificate that anybody can make would pass for one that the configuration asks for.
+    fn demands_something(&self) -> bool {
+        !self.context.names.is_empty()
+            || !self.context.revocation_lists.is_empty()
+            || self.certificate_required
+            || self.verify_server_name
     }
 
     fn verify_chain(
@@ -202,9 +219,10 @@ fn to_library(refused: PeerRefused) -> Error {
         PeerRefused::Chain(webpki::Error::UnknownIssuer) => CertificateError::UnknownIssuer,
         PeerRefused::Chain(webpki::Error::CertRevoked) => CertificateError::Revoked,
         PeerRefused::Unreadable(_) => CertificateError::BadEncoding,
-        PeerRefused::Chain(_) | PeerRefused::Name { .. } | PeerRefused::NotPinned => {
-            CertificateError::Other(OtherError(Arc::new(refused)))
-        }
+        PeerRefused::Chain(_)
+        | PeerRefused::Name { .. }
+        | PeerRefused::NotPinned
+        | PeerRefused::NobodyToBelieve => CertificateError::Other(OtherError(Arc::new(refused))),
     };
     Error::InvalidCertificate(error)
 }
@@ -257,7 +275,7 @@ impl ServerCertVerifier for Verifier {
 
 impl ClientCertVerifier for Verifier {
     fn client_auth_mandatory(&self) -> bool {
-        !self.anonymous_allowed
+        self.certificate_required
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
