@@ -3,6 +3,7 @@
 
 mod attempt;
 mod retry;
+mod sound;
 mod stream;
 mod timeouts;
 
@@ -124,6 +125,7 @@ fn plan<'a>(
     }
     let timeouts = Timeouts::of(exchange, to);
     rewrite(exchange, routed, to, weighted);
+    sound::check(&exchange.request, &routed.route.name)?;
     timeouts.announce(&mut exchange.request.fields);
     Ok(Plan {
         routed,
