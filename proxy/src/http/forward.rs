@@ -1,6 +1,7 @@
 //! A request on its way to an upstream and back: choose the cluster, then attempts until one gives a response, then the
 //! bodies both ways.
 
+mod asked;
 mod attempt;
 mod retry;
 mod sound;
@@ -11,6 +12,7 @@ use std::rc::Rc;
 
 use ::http::{Method, StatusCode};
 
+use self::asked::Asked;
 use self::attempt::{Failure, Target};
 use self::timeouts::Timeouts;
 use super::codec::h1::Framing;
@@ -41,6 +43,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) weighted: Option<&'a WeightedCluster>,
     pub(crate) cluster: Rc<ClusterPool>,
     pub(crate) timeouts: Timeouts,
+    pub(crate) asked: Asked,
     /// The request may become another protocol.
     pub(crate) upgrade: bool,
 }
@@ -126,6 +129,7 @@ fn plan<'a>(
     let timeouts = Timeouts::of(exchange, to);
     rewrite(exchange, routed, to, weighted);
     sound::check(&exchange.request, &routed.route.name)?;
+    let asked = Asked::take(&mut exchange.request.fields);
     timeouts.announce(&mut exchange.request.fields);
     Ok(Plan {
         routed,
@@ -133,6 +137,7 @@ fn plan<'a>(
         weighted,
         cluster,
         timeouts,
+        asked,
         upgrade,
     })
 }
@@ -214,7 +219,7 @@ pub(crate) fn replace_authority(exchange: &mut Exchange<'_>, new: &str, keep_old
 }
 
 fn body_pump(exchange: &Exchange<'_>, plan: &Plan<'_>) -> Pump {
-    let again = plan.to.retry.is_some() || is_repeatable(exchange);
+    let again = plan.to.retry.is_some() || is_repeatable(exchange, plan);
     if exchange.framing == Framing::Empty || !again || plan.upgrade {
         return Pump::default();
     }
@@ -322,14 +327,11 @@ fn give_up(exchange: &mut Exchange<'_>, failure: Failure, exhausted: bool) -> St
 
 /// Whether a second delivery of the request does no harm, as the client declares it: by the method (RFC 9110 section
 /// 9.2.2), by an `idempotency-key`, or by asking for retries itself with `x-envoy-retry-on`.
-pub(crate) fn is_repeatable(exchange: &Exchange<'_>) -> bool {
+pub(crate) fn is_repeatable(exchange: &Exchange<'_>, plan: &Plan<'_>) -> bool {
     let request = &exchange.request;
     let by_method = matches!(
         request.method,
         Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
     );
-    by_method
-        || request.fields.has(KnownName::IdempotencyKey)
-        || request.fields.has(KnownName::XEnvoyRetryOn)
-        || request.fields.has(KnownName::XEnvoyRetryGrpcOn)
+    by_method || request.fields.has(KnownName::IdempotencyKey) || plan.asked.repeatable
 }

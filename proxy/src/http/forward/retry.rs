@@ -56,21 +56,14 @@ impl Retries {
             .retry
             .clone()
             .filter(|policy| applies(policy, exchange));
-        let fields = &exchange.request.fields;
+        let asked = &plan.asked;
         let mut on = policy.as_ref().map(|policy| policy.on).unwrap_or_default();
-        for name in [KnownName::XEnvoyRetryOn, KnownName::XEnvoyRetryGrpcOn] {
-            if let Some(list) = fields.get_str(name) {
-                on.insert(RetryOn::parse(list).0);
-            }
-        }
-        let asked = fields
-            .get_str(KnownName::XEnvoyMaxRetries)
-            .and_then(|number| number.parse().ok());
+        on.insert(asked.on);
         let configured = policy.as_ref().map_or(1, |policy| policy.retries);
         let left = if on.is_empty() {
             0
         } else {
-            asked.unwrap_or(configured)
+            asked.retries.unwrap_or(configured)
         };
         Self {
             policy,
@@ -112,15 +105,14 @@ impl Retries {
         if self.left == 0 && self.made == 0 {
             return Verdict::Done;
         }
-        let status = exchange.response.status.as_u16();
-        let reason = self.response_reason(exchange, status);
+        let reason = self.response_reason(exchange, plan);
         if self.made > 0 && !reason {
             plan.cluster
                 .stats
                 .upstream_rq_retry_success
                 .increment(&exchange.downstream.local.shard);
         }
-        if !reason || !replayable || exchange.upgrade || !is_repeatable(exchange) {
+        if !reason || !replayable || exchange.upgrade || !is_repeatable(exchange, plan) {
             return Verdict::Done;
         }
         self.again(exchange, plan)
@@ -137,7 +129,7 @@ impl Retries {
             return Verdict::Done;
         }
         let stale = matches!(failure, Failure::Terminated { reused: true, .. });
-        if stale && !self.stale_spent && is_repeatable(exchange) {
+        if stale && !self.stale_spent && is_repeatable(exchange, plan) {
             self.stale_spent = true;
             return Verdict::Again {
                 pause: Duration::ZERO,
@@ -146,7 +138,7 @@ impl Retries {
         }
         let (reasons, unprocessed) = classify(failure);
         let wanted = reasons.iter().any(|reason| self.on.contains(*reason));
-        if !wanted || !(unprocessed || is_repeatable(exchange)) {
+        if !wanted || !(unprocessed || is_repeatable(exchange, plan)) {
             return Verdict::Done;
         }
         self.again(exchange, plan)
@@ -158,6 +150,8 @@ impl Retries {
             stats.upstream_rq_retry_limit_exceeded.increment(shard);
             return Verdict::Done;
         }
+        // The retry that is over must not count against the one that begins.
+        self.permit = None;
         match plan
             .cluster
             .cluster
@@ -254,32 +248,25 @@ impl Retries {
         Ok(())
     }
 
-    fn response_reason(&self, exchange: &Exchange<'_>, status: u16) -> bool {
+    fn response_reason(&self, exchange: &Exchange<'_>, plan: &Plan<'_>) -> bool {
+        let status = exchange.response.status.as_u16();
         let fields = &exchange.response.fields;
         let on = |reason| self.on.contains(reason);
         on(RetryOn::SERVER_ERROR) && status >= 500
             || on(RetryOn::GATEWAY_ERROR) && matches!(status, 502..=504)
             || on(RetryOn::RETRIABLE_4XX) && status == 409
             || on(RetryOn::ENVOY_RATELIMITED) && fields.has(KnownName::XEnvoyRatelimited)
-            || on(RetryOn::RETRIABLE_STATUS_CODES) && self.lists(exchange, status)
+            || on(RetryOn::RETRIABLE_STATUS_CODES) && self.lists(plan, status)
             || on(RetryOn::RETRIABLE_HEADERS) && self.has_header(fields)
             || self.grpc_reason(fields)
     }
 
-    fn lists(&self, exchange: &Exchange<'_>, status: u16) -> bool {
+    fn lists(&self, plan: &Plan<'_>, status: u16) -> bool {
         let configured = self
             .policy
             .as_ref()
             .is_some_and(|policy| policy.statuses.contains(&status));
-        let asked = exchange
-            .request
-            .fields
-            .get_str(KnownName::XEnvoyRetriableStatusCodes)
-            .unwrap_or_default();
-        configured
-            || asked
-                .split(',')
-                .any(|text| text.trim().parse() == Ok(status))
+        configured || plan.asked.statuses.contains(&status)
     }
 
     fn has_header(&self, fields: &Fields) -> bool {
