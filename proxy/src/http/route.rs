@@ -43,8 +43,6 @@ pub struct RouteTable {
     pub(crate) index: table::HostIndex,
     /// A port in the authority does not count when the virtual host is looked for.
     pub ignore_port: bool,
-    /// Header fields that only internal requests may carry.
-    pub internal_only_headers: Vec<crate::http::head::HeaderKey>,
     /// The object behind it.
     pub origin: Origin,
     /// Fields without effect.

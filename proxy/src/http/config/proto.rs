@@ -262,7 +262,7 @@ pub(crate) fn read(
         proxy_100_continue,
         strip_port: strip_port(strip_matching_host_port, strip_port_mode),
         strip_trailing_host_dot,
-        scheme: scheme(scheme_header_transformation),
+        scheme: scheme(cx, scheme_header_transformation),
     })
     .and_then(|config| request_id(cx, request_id_extension).map(|()| config))
 }
@@ -352,7 +352,7 @@ fn strip_port(matching: bool, mode: Option<StripPortMode>) -> StripPort {
     }
 }
 
-fn scheme(value: Option<core::SchemeHeaderTransformation>) -> SchemeRules {
+fn scheme(cx: &mut Conversion<'_>, value: Option<core::SchemeHeaderTransformation>) -> SchemeRules {
     let Some(core::SchemeHeaderTransformation {
         match_upstream,
         transformation,
@@ -360,6 +360,11 @@ fn scheme(value: Option<core::SchemeHeaderTransformation>) -> SchemeRules {
     else {
         return SchemeRules::default();
     };
+    cx.notes.note(
+        "scheme_header_transformation.match_upstream",
+        &match_upstream,
+        "the scheme follows the client's connection",
+    );
     let overwrite = transformation.map(|Transformation::SchemeToOverwrite(scheme)| scheme.into());
     SchemeRules {
         overwrite,

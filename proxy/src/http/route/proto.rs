@@ -21,7 +21,6 @@ use crate::config::wire::{
 };
 use crate::http::filter::PerFilter;
 use crate::http::filter::proto as filters;
-use crate::matcher::proto as matcher;
 
 /// What a route takes from the levels around it.
 #[derive(Debug, Default)]
@@ -83,6 +82,11 @@ impl RouteTable {
             "vhds",
             "virtual hosts by VHDS are not supported",
         )?;
+        refuse_if(
+            !internal_only_headers.is_empty(),
+            "internal_only_headers",
+            "is not supported; remove the headers with request_headers_to_remove",
+        )?;
         let mandatory = cluster_specifier_plugins
             .iter()
             .any(|plugin| !plugin.is_optional);
@@ -133,9 +137,6 @@ impl RouteTable {
             name: name.into(),
             virtual_hosts,
             ignore_port: ignore_port_in_host_matching,
-            internal_only_headers: each("internal_only_headers", internal_only_headers, |name| {
-                matcher::key("", &name)
-            })?,
             origin: origin(metadata.as_ref()),
             not_honoured: Vec::new(),
             raw,
@@ -352,7 +353,12 @@ fn mirrors(
     } else {
         own
     };
+    cx.notes.note(
+        "routes.route.request_mirror_policies",
+        &policies,
+        "requests are not copied",
+    );
     each("request_mirror_policies", policies, |policy| {
-        forward::mirror(cx, policy)
+        forward::mirror(policy)
     })
 }

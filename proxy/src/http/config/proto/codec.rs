@@ -54,19 +54,27 @@ pub(crate) fn http1(
         accept_http_10,
         default_host_for_http_10: (!default_host_for_http_10.is_empty())
             .then(|| default_host_for_http_10.into()),
-        header_case: header_case(path, header_key_format)?,
+        header_case: header_case(cx, path, header_key_format)?,
         enable_trailers,
         keep_open_on_error: flag(override_stream_error_on_invalid_http_message).unwrap_or(false),
     })
 }
 
-fn header_case(path: &str, format: Option<HeaderKeyFormat>) -> Read<HeaderCase> {
+fn header_case(
+    cx: &mut Conversion<'_>,
+    path: &str,
+    format: Option<HeaderKeyFormat>,
+) -> Read<HeaderCase> {
     let Some(HeaderKeyFormat { header_format }) = format else {
         return Ok(HeaderCase::Lower);
     };
     match header_format {
         None => Ok(HeaderCase::Lower),
-        Some(HeaderFormat::ProperCaseWords(_)) => Ok(HeaderCase::Proper),
+        Some(HeaderFormat::ProperCaseWords(_)) => {
+            let path = format!("{path}.header_key_format.proper_case_words");
+            cx.notes.push(&path, "names are written as they came");
+            Ok(HeaderCase::Proper)
+        }
         Some(HeaderFormat::StatefulFormatter(extension)) => {
             let preserve =
                 extension.name == "preserve_case" || extension.name.ends_with(".preserve_case");
@@ -116,6 +124,11 @@ pub(crate) fn http2(
         &format!("{path}.custom_settings_parameters"),
         &custom_settings_parameters,
         "only standard settings are sent",
+    );
+    n.note(
+        &format!("{path}.allow_connect"),
+        &allow_connect,
+        "CONNECT is refused",
     );
     let window = |name: &str, value| -> Read<Option<u32>> {
         let value = uint(value);

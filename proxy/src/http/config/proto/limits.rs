@@ -70,6 +70,11 @@ pub(super) fn read(
         delayed_close: duration("delayed_close_timeout", delayed_close)?
             .unwrap_or(Duration::from_secs(1)),
     };
+    n.note(
+        "request_timeout",
+        &timeouts.request,
+        "the timeouts of the route and stream_idle_timeout count",
+    );
     let kb = max_request_headers_kb.unwrap_or(60);
     refuse_if(
         !(1..=8192).contains(&kb),

@@ -149,7 +149,7 @@ pub(super) fn read(
         append_forwarded_host: append_x_forwarded_host,
         timeouts: timeouts((timeout, idle_timeout), grpc, max_stream_duration)?,
         retry: own_retry.map(Arc::new).or_else(|| outer.retry.clone()),
-        hash: hashes(hash_policy)?,
+        hash: hashes(cx, hash_policy)?,
         mirrors: super::mirrors(cx, request_mirror_policies, outer)?,
         upgrades: each("upgrade_configs", upgrade_configs, upgrade)?,
         priority: match known("priority", priority)? {
@@ -360,27 +360,16 @@ fn named(name: String, header: String) -> Read<WeightedName> {
     )?))
 }
 
-pub(super) fn mirror(cx: &mut Conversion<'_>, policy: ra::RequestMirrorPolicy) -> Read<Mirror> {
+pub(super) fn mirror(policy: ra::RequestMirrorPolicy) -> Read<Mirror> {
     let ra::RequestMirrorPolicy {
         cluster,
         cluster_header,
         runtime_fraction: fraction,
         trace_sampled: _,
         disable_shadow_host_suffix_append,
-        request_headers_mutations,
-        host_rewrite_literal,
+        request_headers_mutations: _,
+        host_rewrite_literal: _,
     } = policy;
-    let n = &mut cx.notes;
-    n.note(
-        "request_mirror_policies.request_headers_mutations",
-        &request_headers_mutations,
-        "copies keep their headers",
-    );
-    n.note(
-        "request_mirror_policies.host_rewrite_literal",
-        &host_rewrite_literal,
-        "copies keep their host",
-    );
     Ok(Mirror {
         cluster: named(cluster, cluster_header)?,
         fraction: fraction
@@ -407,7 +396,7 @@ fn upgrade(config: ra::UpgradeConfig) -> Read<Upgrade> {
     })
 }
 
-fn hashes(policies: Vec<ra::HashPolicy>) -> Read<Vec<HashPolicy>> {
+fn hashes(cx: &mut Conversion<'_>, policies: Vec<ra::HashPolicy>) -> Read<Vec<HashPolicy>> {
     each(
         "hash_policy",
         policies,
@@ -418,13 +407,13 @@ fn hashes(policies: Vec<ra::HashPolicy>) -> Read<Vec<HashPolicy>> {
             let Some(specifier) = policy_specifier else {
                 return Err(InvalidField::new("policy_specifier", "is required"));
             };
-            Ok(hash_input(specifier)?.map(|input| HashPolicy { input, terminal }))
+            Ok(hash_input(cx, specifier)?.map(|input| HashPolicy { input, terminal }))
         },
     )
     .map(|policies| policies.into_iter().flatten().collect())
 }
 
-fn hash_input(specifier: PolicySpecifier) -> Read<Option<HashInput>> {
+fn hash_input(cx: &mut Conversion<'_>, specifier: PolicySpecifier) -> Read<Option<HashInput>> {
     Ok(match specifier {
         PolicySpecifier::Header(ra::hash_policy::Header {
             header_name,
@@ -445,15 +434,22 @@ fn hash_input(specifier: PolicySpecifier) -> Read<Option<HashInput>> {
             ttl,
             path,
             attributes,
-        }) => Some(HashInput::Cookie(CookieHash {
-            name: nonempty("cookie.name", name)?.into(),
-            ttl: duration("cookie.ttl", ttl)?,
-            path: (!path.is_empty()).then(|| path.into()),
-            attributes: attributes
-                .into_iter()
-                .map(|one| (one.name.into(), one.value.into()))
-                .collect(),
-        })),
+        }) => {
+            cx.notes.note(
+                "routes.route.hash_policy.cookie.ttl",
+                &ttl,
+                "no cookie is set; requests without it do not stick",
+            );
+            Some(HashInput::Cookie(CookieHash {
+                name: nonempty("cookie.name", name)?.into(),
+                ttl: duration("cookie.ttl", ttl)?,
+                path: (!path.is_empty()).then(|| path.into()),
+                attributes: attributes
+                    .into_iter()
+                    .map(|one| (one.name.into(), one.value.into()))
+                    .collect(),
+            }))
+        }
         PolicySpecifier::ConnectionProperties(properties) => {
             properties.source_ip.then_some(HashInput::SourceIp)
         }
