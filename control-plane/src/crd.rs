@@ -21,6 +21,7 @@ mod workload_entry;
 
 pub use problem::{Position, Problem, Severity};
 
+use crate::model::authz::Closed;
 use crate::model::namespace::{Namespace, ServiceAccount};
 use crate::model::{ConfigObject, Kind, Object};
 use cx::Cx;
@@ -39,6 +40,8 @@ pub struct Document {
     pub position: Position,
     /// Its content; `None` when it is broken or does not concern the mesh.
     pub content: Option<ConfigObject>,
+    /// A broken security object: what must stay closed until it can be read, unless a good version serves.
+    pub closed: Option<Arc<Closed>>,
     /// What is to be said about it.
     pub problems: Vec<Problem>,
 }
@@ -80,10 +83,19 @@ fn objects(node: &Node, depth: usize) -> Vec<&Node> {
 }
 
 fn document(node: &Node, domain: &str) -> Document {
+    let mut document = lowered(node, domain);
+    if document.is_broken() {
+        document.closed = security::broken(node).map(Arc::new);
+    }
+    document
+}
+
+fn lowered(node: &Node, domain: &str) -> Document {
     let mut document = Document {
         object: None,
         position: node.position,
         content: None,
+        closed: None,
         problems: Vec::new(),
     };
     let kind = match kinds::recognise(node) {

@@ -1,6 +1,7 @@
 //! Which objects concern the mesh.
 
 use super::problem::Invalid;
+use super::security;
 use super::tree::Node;
 use crate::model::Kind;
 
@@ -72,7 +73,15 @@ pub(super) fn recognise(node: &Node) -> Result<Recognised, Invalid> {
             known.versions().join(", ")
         ))
         .at("apiVersion")),
-        None => Ok(not_read(node, group, kind)),
+        None => match security::kind(node) {
+            Some(meant) => Err(Invalid::new(format_args!(
+                "{kind} is not of group `{group}`; write {}/{}",
+                meant.group(),
+                meant.versions()[0]
+            ))
+            .at("apiVersion")),
+            None => Ok(not_read(node, group, kind)),
+        },
     }
 }
 

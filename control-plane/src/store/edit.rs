@@ -162,8 +162,11 @@ impl<'a> Edit<'a> {
     fn peer_authentication(&mut self, object: &Object, new: Option<&ConfigObject>) {
         let policies = Arc::make_mut(&mut self.store.snapshot.policies);
         policies.authentication.remove(object);
+        policies.closed.remove(object);
         if let Some(new) = new.and_then(ConfigObject::as_peer_authentication) {
             policies.authentication.insert(object.clone(), new.clone());
+        } else if let Some(broken) = new.and_then(ConfigObject::as_closed) {
+            policies.closed.insert(object.clone(), broken.clone());
         }
         self.changes.policies.insert(object.clone());
     }

@@ -417,3 +417,29 @@ spec: {http: [{route: [{destination: {host: reviews}}]}]}
             .is_some()
     );
 }
+
+#[test]
+fn a_broken_peer_authentication_closes_until_a_good_one_takes_its_place() {
+    use crate::model::authz::Closed;
+    let good = "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: a}\nspec: {mtls: {mode: STRICT}}\n";
+    let mut world = World::new("");
+    let broken = Closed {
+        origin: objects(good)[0].origin(),
+        selector: Labels::default(),
+    };
+    world.store.apply(Event::Upsert {
+        source: world.source.clone(),
+        object: ConfigObject::Closed(std::sync::Arc::new(broken)),
+    });
+    let closed = |world: &World| {
+        let labels = Labels::default();
+        let target = Target {
+            namespace: "default",
+            labels: &labels,
+        };
+        world.store.snapshot().closed(target).len()
+    };
+    assert_eq!(closed(&world), 1);
+    world.upsert(good);
+    assert_eq!(closed(&world), 0);
+}

@@ -2,11 +2,13 @@
 
 use super::scan::{Signature, files};
 use crate::crd::{self, Document, Problem, Severity};
+use crate::model::authz::Closed;
 use crate::model::{ConfigObject, Name, Object};
 use crate::registry::Event;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use xds_proto::well_known::DEFAULT_CLUSTER_DOMAIN;
 
 /// A directory as it was read last.
@@ -27,7 +29,26 @@ pub(super) struct Directory {
 struct File {
     signature: Signature,
     content: u64,
+    held: Held,
+}
+
+/// What a file contributes.
+#[derive(Debug, Default)]
+struct Held {
+    /// Objects as they were read when they were good last.
     good: BTreeMap<Object, ConfigObject>,
+    /// Security objects that never were good: what they select stays closed.
+    closed: BTreeMap<Object, ConfigObject>,
+}
+
+impl Held {
+    fn iter(&self) -> impl Iterator<Item = (&Object, &ConfigObject)> {
+        let closed = self
+            .closed
+            .iter()
+            .filter(|(object, _)| !self.good.contains_key(*object));
+        self.good.iter().chain(closed)
+    }
 }
 
 impl Directory {
@@ -110,17 +131,17 @@ impl Directory {
                 return;
             }
             old.content = content;
-            let good = std::mem::take(&mut old.good);
-            old.good = objects(&path, &text, good);
+            let held = std::mem::take(&mut old.held);
+            old.held = objects(&path, &text, held);
             return;
         }
-        let good = objects(&path, &text, BTreeMap::new());
+        let held = objects(&path, &text, Held::default());
         self.files.insert(
             path,
             File {
                 signature,
                 content,
-                good,
+                held,
             },
         );
     }
@@ -130,7 +151,7 @@ impl Directory {
         let mut merged: BTreeMap<Object, (&Path, &ConfigObject)> = BTreeMap::new();
         let mut doubles = BTreeSet::new();
         for (path, file) in &self.files {
-            for (object, content) in &file.good {
+            for (object, content) in file.held.iter() {
                 let first = merged.entry(object.clone()).or_insert((path, content)).0;
                 if first != path {
                     doubles.insert((object.clone(), first.to_owned(), path.clone()));
@@ -190,41 +211,30 @@ fn hash(text: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// The objects of a text. What is broken keeps its last good content out of `old`.
-fn objects(
-    path: &Path,
-    text: &[u8],
-    mut old: BTreeMap<Object, ConfigObject>,
-) -> BTreeMap<Object, ConfigObject> {
-    let Ok(text) = std::str::from_utf8(text) else {
-        tracing::error!(
-            "{}: the file is no UTF-8 text; save it as UTF-8. {}",
-            path.display(),
-            serving(&old)
-        );
-        return old;
+/// The objects of a text. What is broken keeps its last good content out of `old`; a security object without such closes
+/// what it selects.
+fn objects(path: &Path, text: &[u8], mut old: Held) -> Held {
+    let documents = match documents(path, text, &old) {
+        Some(documents) => documents,
+        None => return old,
     };
-    let documents = match crd::read(text, DEFAULT_CLUSTER_DOMAIN) {
-        Ok(documents) => documents,
-        Err(problem) => {
-            tracing::error!("{}:{problem}. {}", path.display(), serving(&old));
-            return old;
-        }
-    };
-    let mut good = BTreeMap::new();
+    let mut held = Held::default();
     let mut places: BTreeMap<Object, u64> = BTreeMap::new();
     let anonymous = documents
         .iter()
         .any(|document| document.is_broken() && document.object.is_none());
+    let mut closing = Vec::new();
     for document in documents {
         say(path, &document.problems);
-        let line = document.position.line;
+        let (line, broken) = (document.position.line, document.is_broken());
         let Document {
-            object: Some(object),
+            object,
             content,
+            closed,
             ..
-        } = document
-        else {
+        } = document;
+        closing.extend(closed.map(|closed| (line, closed)));
+        let Some(object) = object else {
             continue;
         };
         if let Some(first) = places.get(&object) {
@@ -235,24 +245,63 @@ fn objects(
             continue;
         }
         places.insert(object.clone(), line);
-        let broken = document
-            .problems
-            .iter()
-            .any(|problem| problem.severity == Severity::Error);
-        let content = content.or_else(|| old.remove(&object).filter(|_| broken));
-        good.extend(content.map(|content| (object, content)));
+        let content = content.or_else(|| old.good.remove(&object).filter(|_| broken));
+        held.good.extend(content.map(|content| (object, content)));
     }
     if anonymous {
         // One of these may be the object whose name cannot be read.
-        for (object, content) in old {
-            good.entry(object).or_insert(content);
+        for (object, content) in old.good {
+            held.good.entry(object).or_insert(content);
         }
     }
-    good
+    for (line, closed) in closing {
+        close(path, line, closed, &mut held);
+    }
+    held
 }
 
-fn serving(old: &BTreeMap<Object, ConfigObject>) -> String {
-    match old.len() {
+/// The documents of a text, or `None` if it cannot be told apart.
+fn documents(path: &Path, text: &[u8], old: &Held) -> Option<Vec<Document>> {
+    let Ok(text) = std::str::from_utf8(text) else {
+        tracing::error!(
+            "{}: the file is no UTF-8 text; save it as UTF-8. {}",
+            path.display(),
+            serving(old)
+        );
+        return None;
+    };
+    match crd::read(text, DEFAULT_CLUSTER_DOMAIN) {
+        Ok(documents) => Some(documents),
+        Err(problem) => {
+            tracing::error!("{}:{problem}. {}", path.display(), serving(old));
+            None
+        }
+    }
+}
+
+/// Closes what a broken security object selects, unless it serves as it was when it was good.
+fn close(path: &Path, line: u64, closed: Arc<Closed>, held: &mut Held) {
+    let object = closed.origin.clone();
+    if held.good.contains_key(&object) {
+        return;
+    }
+    let whom = match closed.selector.is_empty() {
+        true => format!(
+            "all workloads of namespace {} (of the mesh, if that is the root namespace)",
+            object.namespace
+        ),
+        false => "the workloads that its selector names".to_owned(),
+    };
+    tracing::error!(
+        "{}:{line}: {object} cannot be used and no earlier version of it is known, so {whom} refuse every request; \
+         correct or remove it",
+        path.display()
+    );
+    held.closed.insert(object, ConfigObject::Closed(closed));
+}
+
+fn serving(old: &Held) -> String {
+    match old.iter().count() {
         0 => "Nothing of it serves".to_owned(),
         count => format!("Its last good objects ({count}) go on serving"),
     }

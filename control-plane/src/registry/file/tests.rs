@@ -191,3 +191,84 @@ async fn a_directory_that_comes_late_or_is_replaced_is_found() {
     fs::rename(&other, &root).unwrap();
     assert_eq!(upserted(inbox.recv().await), "a:81");
 }
+
+fn policy(kind: &str, rest: &str) -> String {
+    format!("apiVersion: security.istio.io/v1\nkind: {kind}\n{rest}\n")
+}
+
+/// What the only object of an event closes: `Kind namespace/name label=value`.
+fn closes(event: Option<Event>) -> String {
+    let object = match event {
+        Some(Event::Snapshot { mut objects, .. }) => {
+            assert_eq!(objects.len(), 1, "{objects:?}");
+            objects.remove(0)
+        }
+        Some(Event::Upsert { object, .. }) => object,
+        other => panic!("no object: {other:?}"),
+    };
+    let closed = object.as_closed().expect("something closed");
+    let labels = closed.selector.iter().map(|(k, v)| format!(" {k}={v}"));
+    format!("{}{}", closed.origin, labels.collect::<String>())
+}
+
+#[test]
+fn a_security_object_that_never_was_good_closes_what_it_selects() {
+    for (text, wanted) in [
+        (
+            policy(
+                "PeerAuthentication",
+                "metadata: {name: a, namespace: n}\nspec: {selector: {matchLabels: {app: x}}, mtls: {mode: STRIKT}}",
+            ),
+            "PeerAuthentication n/a app=x",
+        ),
+        (
+            policy(
+                "AuthorizationPolicy",
+                "metadata: {name: a, namespace: n}\nspec: {selector: [app]}",
+            ),
+            "AuthorizationPolicy n/a",
+        ),
+        (
+            policy(
+                "RequestAuthentication",
+                "metadata: {namespace: n, labels: 1}\nspec: {selector: {matchLabels: {app: x}}}",
+            ),
+            "RequestAuthentication n/(without name, of app=x) app=x",
+        ),
+        (
+            "apiVersion: security.istio.io/v9\nkind: AuthorizationPolicy\nmetadata: {name: a}\n"
+                .to_owned(),
+            "AuthorizationPolicy default/a",
+        ),
+        (
+            "apiVersion: security.isto.io/v1\nkind: PeerAuthentication\nmetadata: {name: a}\n"
+                .to_owned(),
+            "PeerAuthentication default/a",
+        ),
+    ] {
+        let root = TempDir::new().unwrap();
+        fs::write(root.path().join("a.yaml"), &text).unwrap();
+        assert_eq!(closes(directory(root.path()).scan()), wanted, "{text}");
+    }
+}
+
+#[test]
+fn a_security_object_that_was_good_serves_on_and_one_that_becomes_good_opens() {
+    let root = TempDir::new().unwrap();
+    let file = root.path().join("a.yaml");
+    let write = |mode: &str| {
+        let rest = format!("metadata: {{name: a}}\nspec: {{mtls: {{mode: {mode}}}}}");
+        fs::write(&file, policy("PeerAuthentication", &rest)).unwrap();
+    };
+    let mut state = directory(root.path());
+    write("STRIKT");
+    assert_eq!(closes(state.scan()), "PeerAuthentication default/a");
+    write("STRICT");
+    let good = state.scan();
+    assert!(
+        matches!(&good, Some(Event::Upsert { object, .. }) if object.as_peer_authentication().is_some()),
+        "{good:?}"
+    );
+    write("STRIKTER");
+    assert_eq!(state.scan(), None, "the good one goes on");
+}
