@@ -63,9 +63,9 @@ fn adopt(watch: &mut Watch, view: &View) {
 
 /// Applies the names of a request, which are always the complete list. Whether they changed.
 fn rename(watch: &mut Watch, names: &[String]) -> bool {
-    let legacy = names.is_empty()
-        && watch.names.is_empty()
-        && matches!(watch.kind, ResourceKind::Cluster | ResourceKind::Listener);
+    watch.has_named |= !names.is_empty();
+    let legacy =
+        !watch.has_named && matches!(watch.kind, ResourceKind::Cluster | ResourceKind::Listener);
     let wildcard = legacy || names.iter().any(|name| name == WILDCARD);
     let mut changed = wildcard != watch.wildcard;
     if changed {

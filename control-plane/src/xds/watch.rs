@@ -21,6 +21,8 @@ pub(super) struct Watch {
     pub(super) kind: ResourceKind,
     /// The client wants everything that it may see.
     pub(super) wildcard: bool,
+    /// It named something once, so that naming nothing means nothing from then on.
+    pub(super) has_named: bool,
     /// What it asked for by name, and what it holds of each.
     pub(super) names: HashMap<Name, Held>,
     /// What a wildcard client holds, as of the last response.
@@ -107,6 +109,7 @@ impl Watch {
         Self {
             kind,
             wildcard: false,
+            has_named: false,
             names: HashMap::new(),
             set: None,
             resumed: HashMap::new(),

@@ -109,3 +109,25 @@ fn too_many_names_end_the_stream() {
             .is_err()
     );
 }
+
+#[test]
+fn sotw_that_named_something_once_gets_nothing_for_no_names() {
+    for first in ["a", "*"] {
+        let mut mesh = Mesh::new(Dialect::StateOfTheWorld);
+        mesh.put(Cluster, "a", 1);
+        assert_eq!(mesh.sotw(Cluster, &names(&[first])), ["CDS#1 +a@1"]);
+        mesh.sotw_ack(Cluster, "1", &[first]);
+        let sent = mesh.sotw_ack(Cluster, "1", &[]);
+        assert!(
+            sent.iter().all(|response| !response.contains('+')),
+            "{sent:?}"
+        );
+        for nonce in ["1", "2", "3"] {
+            let sent = mesh.sotw_ack(Cluster, nonce, &[]);
+            assert!(
+                sent.iter().all(|response| !response.contains('+')),
+                "{sent:?}"
+            );
+        }
+    }
+}
