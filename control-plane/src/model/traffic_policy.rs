@@ -1,6 +1,7 @@
 //! Traffic policies: how a client treats the endpoints of a service.
 
 use super::http_action::PerMillion;
+use super::load_balancing::Algorithm;
 use super::load_balancing::LoadBalancer;
 use super::{Created, Labels, Name, Object, Visibility};
 use std::time::Duration;
@@ -25,6 +26,20 @@ pub struct DestinationRule {
 }
 
 impl DestinationRule {
+    /// Whether any of its policies keeps the address that the client dialled.
+    pub(crate) fn may_pass_through(&self) -> bool {
+        let subsets = self.subsets.iter().map(|subset| &subset.policy);
+        let mut policies = subsets.chain([&self.policy]).flat_map(|policy| {
+            let ports = policy.ports.iter().map(|(_, policy)| policy);
+            ports.chain([&policy.base])
+        });
+        policies.any(|policy| {
+            let balancer = policy.load_balancer.as_ref();
+            balancer.and_then(|balancer| balancer.algorithm.as_ref())
+                == Some(&Algorithm::Passthrough)
+        })
+    }
+
     /// The subset with this name.
     #[must_use]
     pub fn subset(&self, name: &str) -> Option<&Subset> {

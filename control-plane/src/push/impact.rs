@@ -38,7 +38,7 @@ impl Impact {
             snapshot
                 .services_with_host(host)
                 .iter()
-                .any(|s| carries_endpoints(s))
+                .any(|s| carries_endpoints(s, snapshot))
         });
         if !services.is_empty() || !routes.is_empty() || !destination_rules.is_empty() || inline {
             impact.kinds.extend(
@@ -64,11 +64,12 @@ impl Impact {
     }
 }
 
-/// Endpoints that stand in clusters or listeners instead of resources of their own.
-fn carries_endpoints(service: &Service) -> bool {
+/// Endpoints that stand in clusters or listeners, or decide about their TLS, instead of resources of their own.
+fn carries_endpoints(service: &Service, snapshot: &Snapshot) -> bool {
     let in_cluster = match service.resolution {
         Resolution::Dns | Resolution::DnsRoundRobin => true,
-        Resolution::Static | Resolution::None => false,
+        Resolution::Static => snapshot.may_pass_through(&service.host),
+        Resolution::None => false,
     };
     in_cluster || service.headless
 }
@@ -95,6 +96,39 @@ mod tests {
                 ..Impact::default()
             }
         );
+    }
+
+    #[test]
+    fn endpoints_behind_a_passthrough_rule_reach_the_clusters() {
+        let service = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {clusterIP: 10.96.0.1, ports: [{port: 80}]}\n";
+        let rule = |policy: &str| {
+            format!(
+                "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: a}}\nspec: {{host: a, {policy}}}\n"
+            )
+        };
+        let reaches_clusters = |policy: &str| {
+            let text = format!("{service}{}", rule(policy));
+            let documents = crate::crd::read(&text, "cluster.local").unwrap();
+            let mut store = crate::store::Store::new(crate::store::Mesh::default());
+            store.apply(crate::registry::Event::Snapshot {
+                source: "test".into(),
+                objects: documents.into_iter().map(|d| d.content.unwrap()).collect(),
+            });
+            let changes = Changes {
+                endpoints: BTreeSet::from(["a.default.svc.cluster.local".into()]),
+                ..Changes::default()
+            };
+            let impact = Impact::of(&changes, &store.snapshot());
+            impact.kinds.contains(&ResourceKind::Cluster)
+        };
+        let balancer = "loadBalancer: {simple: PASSTHROUGH}";
+        assert!(reaches_clusters(&format!("trafficPolicy: {{{balancer}}}")));
+        assert!(reaches_clusters(&format!(
+            "subsets: [{{name: v, labels: {{v: a}}, trafficPolicy: {{{balancer}}}}}]"
+        )));
+        assert!(!reaches_clusters(
+            "trafficPolicy: {loadBalancer: {simple: RANDOM}}"
+        ));
     }
 
     #[test]

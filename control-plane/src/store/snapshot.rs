@@ -198,6 +198,13 @@ impl Snapshot {
         destination_rules::find(&self.destination_rules, call, conventions)
     }
 
+    /// Whether some client may be told to keep the address that it dialled when it calls this host.
+    pub(crate) fn may_pass_through(&self, host: &str) -> bool {
+        let candidates = self.destination_rules.candidates(host);
+        let mut rules = candidates.iter().flat_map(|rules| rules.iter());
+        rules.any(|rule| rule.may_pass_through())
+    }
+
     /// What a workload accepts from its callers.
     #[must_use]
     pub fn mtls(&self, target: Target<'_>) -> EffectiveMtls {
