@@ -37,6 +37,7 @@ pub(super) fn listener(scope: &Scope) -> Listener {
         .filter(|inbound| inbound.number != port);
     listener.filter_chains = std::iter::once(loop_guard(scope))
         .chain(undeclared(scope))
+        .chain(secured(scope))
         .chain(declared.flat_map(|inbound| of_port(scope, inbound)))
         .collect();
     listener
@@ -71,8 +72,10 @@ enum Client {
 
 /// What a port serves and how its clients are told apart.
 struct Served<'a> {
-    /// `None` = all ports that nobody declared.
+    /// `None` = no service declared it.
     port: Option<&'a InboundPort>,
+    /// The port that clients dial; `None` = any.
+    number: Option<u16>,
     kind: Kind,
     mode: MtlsMode,
 }
@@ -108,10 +111,35 @@ fn undeclared(scope: &Scope) -> Vec<FilterChain> {
         scope,
         &Served {
             port: None,
+            number: None,
             kind: Kind::Auto,
             mode: scope.mtls.mode,
         },
     )
+}
+
+/// Ports that no service declares, but whose mode a policy sets.
+fn secured(scope: &Scope) -> impl Iterator<Item = FilterChain> {
+    let is_declared = |number: u16| {
+        let mut declared = scope.class.inbound.iter();
+        declared.any(|inbound| inbound.number == number)
+    };
+    let ports = scope
+        .mtls
+        .ports
+        .iter()
+        .filter(move |(number, _)| *number != scope.mesh.inbound_port && !is_declared(*number));
+    ports.flat_map(|(number, mode)| {
+        chains(
+            scope,
+            &Served {
+                port: None,
+                number: Some(*number),
+                kind: Kind::Auto,
+                mode: *mode,
+            },
+        )
+    })
 }
 
 fn of_port(scope: &Scope, port: &InboundPort) -> Vec<FilterChain> {
@@ -120,6 +148,7 @@ fn of_port(scope: &Scope, port: &InboundPort) -> Vec<FilterChain> {
         scope,
         &Served {
             port: Some(port),
+            number: Some(port.number),
             kind: Kind::of(port.protocol),
             mode,
         },
@@ -185,8 +214,8 @@ fn chain(scope: &Scope, served: &Served<'_>, client: Client, matching: Matching)
         Client::PlainHttp => (http_filters(scope, served), None),
         Client::PlainTcp | Client::ForeignTls => (tcp_filters(scope, served), None),
     };
-    let matching = match served.port {
-        Some(port) => matching.on_port(port.number),
+    let matching = match served.number {
+        Some(number) => matching.on_port(number),
         None => matching,
     };
     Chain {
