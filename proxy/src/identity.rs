@@ -26,7 +26,7 @@ use crate::secret::{Certificate, InvalidSecret, Secret, Secrets, TrustRoots, Val
 pub mod sds;
 
 /// Waits between attempts while there is no certificate, doubled each time up to the longest.
-const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 /// How long the authority may take.
 const ANSWER: Duration = Duration::from_secs(10);

@@ -57,6 +57,10 @@ impl Files {
 
     /// The hosts file of a namespace's pods.
     pub(super) fn hosts(&self, namespace: &str) -> anyhow::Result<PathBuf> {
+        let file = self.state.join(format!("hosts.{namespace}"));
+        if file.exists() {
+            return Ok(file); // pods that run already read it
+        }
         let mut text = "127.0.0.1 localhost\n::1 localhost\n".to_owned();
         text += &format!(
             "{} istiod.istio-system.svc istiod.istio-system\n",
@@ -73,7 +77,6 @@ impl Files {
                 names.into_iter().collect::<Vec<_>>().join(" ")
             );
         }
-        let file = self.state.join(format!("hosts.{namespace}"));
         std::fs::write(&file, text)?;
         Ok(file)
     }
