@@ -60,7 +60,7 @@ fn accepts_everything(test: &str, ads: Ads) {
 
 /// Everything that the control plane has is what Envoy runs; it refused nothing, and both sides agree on that.
 fn assert_in_force(node: &Node, pod: &Pod, envoy: &Envoy<'_>) {
-    let names = admin::in_force(pod);
+    let names = admin::settled(pod);
     assert_same(
         "clusters",
         &names.clusters,

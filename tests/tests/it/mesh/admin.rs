@@ -30,6 +30,13 @@ pub(crate) fn in_force(pod: &Pod) -> InForce {
     InForce::read(&serde_json::from_str(&dump).unwrap())
 }
 
+/// The resources in force once nothing is warming.
+pub(crate) fn settled(pod: &Pod) -> InForce {
+    until("nothing is warming", &pod.namespace, || {
+        Some(in_force(pod)).filter(|names| names.warming == 0)
+    })
+}
+
 /// Names of the resources that a proxy runs, and of those that its listeners ask for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct InForce {
@@ -38,6 +45,8 @@ pub(crate) struct InForce {
     pub(crate) routes: BTreeSet<String>,
     pub(crate) endpoints: BTreeSet<String>,
     pub(crate) wanted_routes: BTreeSet<String>,
+    /// Clusters and listeners that wait for their endpoints, routes or secrets.
+    pub(crate) warming: usize,
 }
 
 impl InForce {
@@ -69,11 +78,11 @@ impl InForce {
                 "/endpoint_config/cluster_name",
             ));
             collect(config, "route_config_name", &mut names.wanted_routes);
-            assert_eq!(
-                config.get("dynamic_warming_clusters"),
-                None,
-                "clusters without what they wait for"
-            );
+            names.warming += of("dynamic_warming_clusters", "/cluster/name").len()
+                + of("dynamic_listeners", "/warming_state/listener/name")
+                    .iter()
+                    .filter(|name| !name.is_empty())
+                    .count();
         }
         names
     }
