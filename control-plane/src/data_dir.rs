@@ -15,11 +15,11 @@ pub struct DataDir {
 
 /// The data directory or a file in it could not be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{action} {path}: {source}; check the path and permissions of --data-dir")]
+#[error("{action} {path}: {cause}; check the path and permissions of --data-dir")]
 pub struct DataDirError {
     action: &'static str,
     path: PathBuf,
-    source: io::Error,
+    cause: io::Error,
 }
 
 impl DataDir {
@@ -29,7 +29,7 @@ impl DataDir {
             .recursive(true)
             .mode(0o700)
             .create(path)
-            .map_err(|source| failed("cannot create", path, source))?;
+            .map_err(|cause| failed("cannot create", path, cause))?;
         Ok(Self {
             path: path.to_owned(),
         })
@@ -46,7 +46,7 @@ impl DataDir {
         match fs::read_to_string(&path) {
             Ok(text) => Ok(Some(text)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(failed("cannot read", &path, source)),
+            Err(cause) => Err(failed("cannot read", &path, cause)),
         }
     }
 
@@ -61,16 +61,16 @@ impl DataDir {
             std::process::id(),
             fastrand::u64(..)
         ));
-        write_new(&draft, text).map_err(|source| failed("cannot write", &draft, source))?;
+        write_new(&draft, text).map_err(|cause| failed("cannot write", &draft, cause))?;
         let linked = fs::hard_link(&draft, &path);
         let removed = fs::remove_file(&draft);
         match linked {
             Ok(()) => {}
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(source) => return Err(failed("cannot create", &path, source)),
+            Err(cause) => return Err(failed("cannot create", &path, cause)),
         }
-        removed.map_err(|source| failed("cannot remove", &draft, source))?;
-        fs::read_to_string(&path).map_err(|source| failed("cannot read", &path, source))
+        removed.map_err(|cause| failed("cannot remove", &draft, cause))?;
+        fs::read_to_string(&path).map_err(|cause| failed("cannot read", &path, cause))
     }
 
     /// Whether others than the owner may read `name`. An absent file is private.
@@ -93,11 +93,11 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-fn failed(action: &'static str, path: &Path, source: io::Error) -> DataDirError {
+fn failed(action: &'static str, path: &Path, cause: io::Error) -> DataDirError {
     DataDirError {
         action,
         path: path.to_owned(),
-        source,
+        cause,
     }
 }
 

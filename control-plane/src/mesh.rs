@@ -29,12 +29,12 @@ pub(crate) struct MeshFile {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvalidMeshConfig {
     /// It can't be read.
-    #[error("cannot read mesh config {path}: {source}; check --mesh-config")]
+    #[error("cannot read mesh config {path}: {cause}; check --mesh-config")]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// It is not the YAML of a MeshConfig.
     #[error("mesh config {path}: {reason}; see Istio's MeshConfig reference for fields and types")]
@@ -142,9 +142,9 @@ fn watcher(path: &Path, bell: mpsc::Sender<()>) -> Option<notify::RecommendedWat
 }
 
 fn read(path: &Path) -> Result<String, InvalidMeshConfig> {
-    std::fs::read_to_string(path).map_err(|source| InvalidMeshConfig::Unreadable {
+    std::fs::read_to_string(path).map_err(|cause| InvalidMeshConfig::Unreadable {
         path: path.to_owned(),
-        source,
+        cause,
     })
 }
 

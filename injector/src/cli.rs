@@ -15,7 +15,7 @@ use crate::documents::inject_documents;
 /// Injects files. The admission webhook server is not part of this version: run `tulle-injector inject -f FILE`, or `tulle
 /// inject`, before `kubectl apply`.
 #[derive(Parser)]
-#[command(name = "tulle-injector", version)]
+#[command(name = "tulle-injector", version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TULLE_COMMIT"), ")"))]
 struct Program {
     #[command(subcommand)]
     command: Command,

@@ -186,9 +186,9 @@ impl Run<'_> {
                 });
                 Ok(pod)
             }
-            Err(source) => Err(InjectError::InObject {
+            Err(cause) => Err(InjectError::InObject {
                 object,
-                source: Box::new(source),
+                cause: Box::new(cause),
             }),
         }
     }

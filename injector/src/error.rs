@@ -30,12 +30,12 @@ pub enum InjectError {
         hint: &'static str,
     },
     /// One object of several is at fault.
-    #[error("{object}: {source}")]
+    #[error("{object}: {cause}")]
     InObject {
         /// Kind, namespace and name.
         object: String,
         /// What is wrong with it.
-        source: Box<InjectError>,
+        cause: Box<InjectError>,
     },
     /// The mesh configuration cannot be read.
     #[error("mesh configuration: {problem}")]

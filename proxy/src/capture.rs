@@ -131,9 +131,9 @@ fn enter_namespace(config: &Config) -> Result<(), CaptureError> {
     let Some(path) = &config.network_namespace else {
         return Ok(());
     };
-    let failed = |source: std::io::Error| CaptureError::Namespace {
+    let failed = |cause: std::io::Error| CaptureError::Namespace {
         path: path.clone(),
-        source,
+        cause,
     };
     let file = std::fs::File::open(path).map_err(failed)?;
     move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))

@@ -25,12 +25,12 @@ pub enum CaptureError {
         hint: &'static str,
     },
     /// The network namespace could not be entered.
-    #[error("cannot enter network namespace {}: {source}; it needs CAP_SYS_ADMIN and a path such as /proc/PID/ns/net", path.display())]
+    #[error("cannot enter network namespace {}: {cause}; it needs CAP_SYS_ADMIN and a path such as /proc/PID/ns/net", path.display())]
     Namespace {
         /// As given.
         path: PathBuf,
         /// The kernel's answer.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The kernel has no nf_tables, or not the parts that are needed.
     #[error(
@@ -41,12 +41,12 @@ pub enum CaptureError {
         reason: String,
     },
     /// The iptables programs are not there.
-    #[error("cannot run {program}: {source}; install iptables")]
+    #[error("cannot run {program}: {cause}; install iptables")]
     NoIptables {
         /// The program.
         program: String,
         /// The answer.
-        source: io::Error,
+        cause: io::Error,
     },
     /// Neither backend is usable.
     #[error(

@@ -78,9 +78,9 @@ async fn save(variant: Variant, family: AddressFamily) -> Result<String, Capture
         .stdin(Stdio::null())
         .output()
         .await
-        .map_err(|source| CaptureError::NoIptables {
+        .map_err(|cause| CaptureError::NoIptables {
             program: program.clone(),
-            source,
+            cause,
         })?;
     successful(program, &output)?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -95,9 +95,9 @@ async fn restore(
     tracing::debug!("{program} --noflush:\n{script}");
     let output = feed(&program, script)
         .await
-        .map_err(|source| CaptureError::NoIptables {
+        .map_err(|cause| CaptureError::NoIptables {
             program: program.clone(),
-            source,
+            cause,
         })?;
     successful(program, &output)
 }

@@ -48,12 +48,12 @@ pub struct Bootstrap {
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidBootstrap {
     /// The file could not be read.
-    #[error("bootstrap {path}: {source}; name an Envoy v3 bootstrap file with -c")]
+    #[error("bootstrap {path}: {cause}; name an Envoy v3 bootstrap file with -c")]
     Unreadable {
         /// The file.
         path: String,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The file is neither YAML nor JSON.
     #[error("bootstrap {path}: not YAML or JSON: {reason}")]
@@ -97,9 +97,9 @@ impl InvalidBootstrap {
 /// that cannot be left out safely; see [`InvalidBootstrap`].
 pub fn load(path: &Path) -> Result<Bootstrap, InvalidBootstrap> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|source| InvalidBootstrap::Unreadable {
+    let text = std::fs::read_to_string(path).map_err(|cause| InvalidBootstrap::Unreadable {
         path: name.clone(),
-        source,
+        cause,
     })?;
     parse(&text, &name)
 }
