@@ -10,7 +10,7 @@ pub use certificate::Certificate;
 pub use validation::{TrustRoots, ValidationContext};
 
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A secret's value.
@@ -46,7 +46,6 @@ pub enum InvalidSecret {
 #[derive(Debug, Default)]
 pub struct Secrets {
     cells: Mutex<BTreeMap<Arc<str>, Arc<SecretCell>>>,
-    over_ads: Mutex<BTreeSet<Arc<str>>>,
 }
 
 impl Secrets {
@@ -69,13 +68,8 @@ impl Secrets {
     /// The cell of this name, whose value is to be asked for on the aggregated stream.
     pub(crate) fn cell_over_ads(&self, name: &str) -> Arc<SecretCell> {
         let cell = self.cell(name);
-        self.over_ads.lock().insert(Arc::clone(cell.name()));
+        cell.set_over_ads();
         cell
-    }
-
-    /// The names whose values come on the aggregated stream; all others come from the identity, files or an SDS server.
-    pub fn over_ads(&self) -> BTreeSet<Arc<str>> {
-        self.over_ads.lock().clone()
     }
 
     /// Gives the secret of this name a new value.

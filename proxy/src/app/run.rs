@@ -119,7 +119,7 @@ fn apply_static(bootstrap: &Bootstrap, stores: &Stores) -> anyhow::Result<()> {
     apply_static_clusters(bootstrap.clusters.clone(), stores)?;
     let mut named = NamedFields::default();
     for listener in &bootstrap.listeners {
-        let listener = convert::listener(&pack(listener), stores)
+        let listener = convert::listener(pack(listener), stores)
             .map_err(refused)
             .context("static listener")?;
         named.log(&listener.not_honoured);
@@ -141,7 +141,7 @@ pub(super) fn apply_static_clusters(clusters: Vec<Cluster>, stores: &Stores) -> 
         let refused = |(name, reason): (String, String)| {
             anyhow::anyhow!("static cluster {name:?} is refused: {reason}")
         };
-        let cluster = convert::cluster(&pack(&cluster), stores).map_err(refused)?;
+        let cluster = convert::cluster(pack(&cluster), stores).map_err(refused)?;
         named.log(&cluster.config.not_honoured);
         stores
             .clusters

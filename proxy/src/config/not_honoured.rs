@@ -91,6 +91,28 @@ impl NotHonouredFields {
         });
     }
 
+    /// How many were noted so far.
+    pub(crate) fn count(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Those that were noted after the first so many.
+    pub(crate) fn since(&self, count: usize) -> &[NotHonoured] {
+        &self.found[count..]
+    }
+
+    /// Adds what was noted earlier of a part that is taken over.
+    pub(crate) fn extend(&mut self, earlier: &[NotHonoured]) {
+        self.found.extend_from_slice(earlier);
+    }
+
+    /// Each field that was noted once, however many parts of the resource set it.
+    pub(crate) fn into_distinct(self) -> Vec<NotHonoured> {
+        let mut seen = HashSet::new();
+        let found = self.found.into_iter();
+        found.filter(|field| seen.insert(field.clone())).collect()
+    }
+
     /// All that was noted.
     pub fn into_vec(self) -> Vec<NotHonoured> {
         self.found

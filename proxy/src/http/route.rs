@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub(crate) use proto::{Sliced, Slices};
+
 pub use action::{
     Action, ClusterChoice, ClusterPick, DirectResponse, Forward, Mirror, NoCluster, Redirect,
     WeightedCluster,
@@ -40,13 +42,15 @@ pub struct RouteTable {
     pub name: Arc<str>,
     /// The virtual hosts in order.
     pub virtual_hosts: Vec<Arc<VirtualHost>>,
-    pub(crate) index: table::HostIndex,
+    pub(crate) index: Arc<table::HostIndex>,
     /// A port in the authority does not count when the virtual host is looked for.
     pub ignore_port: bool,
     /// The object behind it.
     pub origin: Origin,
     /// Fields without effect.
     pub not_honoured: Vec<NotHonoured>,
+    /// Where the virtual hosts lie in `raw`, for the next version of this table.
+    pub(crate) slices: Slices,
     /// The encoded message as it came, for `/config_dump`.
     pub raw: Bytes,
 }
@@ -70,6 +74,8 @@ pub struct VirtualHost {
     pub per_filter: PerFilter,
     /// The object behind it.
     pub origin: Origin,
+    /// Fields without effect.
+    pub not_honoured: Box<[NotHonoured]>,
 }
 
 /// Which requests must come over TLS.

@@ -29,11 +29,18 @@ impl Listeners {
 
     /// Puts a listener in force, or takes it away with `None`.
     pub fn apply(&self, name: &Arc<str>, listener: Option<Arc<Listener>>) {
+        self.apply_all([(Arc::clone(name), listener)]);
+    }
+
+    /// Puts listeners in force and takes away those that come as `None`, all at once.
+    pub fn apply_all(&self, changes: impl IntoIterator<Item = (Arc<str>, Option<Arc<Listener>>)>) {
         let mut next = ListenerSnapshot::clone(&self.current.load());
-        match listener {
-            Some(listener) => next.insert(Arc::clone(name), listener),
-            None => next.remove(name),
-        };
+        for (name, listener) in changes {
+            match listener {
+                Some(listener) => next.insert(name, listener),
+                None => next.remove(&name),
+            };
+        }
         self.current.store(Arc::new(next));
         self.version.send_modify(|version| *version += 1);
     }

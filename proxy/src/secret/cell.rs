@@ -5,7 +5,7 @@ use crate::transport::tls::TlsError;
 use arc_swap::ArcSwapOption;
 use std::iter::Sum;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
 use tokio::sync::watch;
 
@@ -20,6 +20,7 @@ pub struct SecretCell {
     value: ArcSwapOption<Value>,
     generation: AtomicU64,
     changed: watch::Sender<u64>,
+    over_ads: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -36,6 +37,7 @@ impl SecretCell {
             value: ArcSwapOption::empty(),
             generation: AtomicU64::new(0),
             changed: watch::Sender::new(0),
+            over_ads: AtomicBool::new(false),
         }
     }
 
@@ -49,6 +51,15 @@ impl SecretCell {
     /// The name it is asked for by.
     pub fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// Whether its value is to be asked for on the aggregated stream.
+    pub fn is_over_ads(&self) -> bool {
+        self.over_ads.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_over_ads(&self) {
+        self.over_ads.store(true, Ordering::Relaxed);
     }
 
     /// Replaces the value; new connections use it, existing ones keep what they have.

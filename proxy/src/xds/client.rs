@@ -180,18 +180,17 @@ impl Client {
     /// Asks for what the applied resources name and is not asked for yet.
     fn follow_interest(&mut self, requests: &mut Requests) -> Result<(), StreamLost> {
         for (kind, subscription) in &mut self.subscriptions {
-            if let Some(request) = subscription.set_interest(self.applier.interest(*kind)) {
+            if let Some(request) = subscription.change(self.applier.take_changes(*kind)) {
                 requests.send(request)?;
             }
         }
-        self.applier.forget_unnamed();
         Ok(())
     }
 
     fn first_requests(&mut self) -> Vec<Request> {
-        let (subscriptions, applier) = (&mut self.subscriptions, &self.applier);
+        let (subscriptions, applier) = (&mut self.subscriptions, &mut self.applier);
         let open = |(kind, subscription): (&ResourceKind, &mut Subscription)| {
-            subscription.set_interest(applier.interest(*kind)); // what changed while no stream was there
+            subscription.change(applier.take_changes(*kind)); // what changed while no stream was there
             subscription.open()
         };
         subscriptions.iter_mut().filter_map(open).collect()

@@ -1,5 +1,7 @@
 //! One answer of the server, the same for both dialects.
 
+use std::sync::Arc;
+
 use xds_proto::pb::envoy::service::discovery::v3::{DeltaDiscoveryResponse, DiscoveryResponse};
 use xds_proto::pb::google::protobuf::Any;
 use xds_proto::resource::ResourceKind;
@@ -21,7 +23,7 @@ pub(crate) struct Response {
 pub(crate) struct Incoming {
     /// The name on the envelope; empty in state-of-the-world responses, where the body alone has it.
     pub(crate) name: String,
-    pub(crate) version: String,
+    pub(crate) version: Arc<str>,
     pub(crate) body: Any,
 }
 
@@ -48,7 +50,7 @@ impl TryFrom<DeltaDiscoveryResponse> for Response {
         let incoming = |resource: xds_proto::pb::envoy::service::discovery::v3::Resource| {
             resource.resource.map(|body| Incoming {
                 name: resource.name,
-                version: resource.version,
+                version: resource.version.into(),
                 body,
             })
         };
@@ -77,16 +79,17 @@ impl TryFrom<DiscoveryResponse> for Response {
             resource_errors: _,
         } = message;
         let kind = kind(&type_url)?;
+        let version: Arc<str> = version_info.as_str().into();
         let incoming = |body| Incoming {
             name: String::new(),
-            version: version_info.clone(),
+            version: Arc::clone(&version),
             body,
         };
         Ok(Self {
             kind,
             nonce,
             resources: resources.into_iter().map(incoming).collect(),
-            version_info: version_info.clone(),
+            version_info,
             removed: Vec::new(),
             complete: matches!(kind, ResourceKind::Cluster | ResourceKind::Listener),
         })

@@ -1,7 +1,7 @@
 //! What is known about the stream and about every resource that came over it: the source of `/config_dump`'s versions
 //! and error states, of readiness and of the log's one line per refused resource.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -16,7 +16,15 @@ pub struct XdsState(Arc<Mutex<Inner>>);
 struct Inner {
     connected: bool,
     answered: BTreeMap<ResourceKind, Answered>,
-    resources: BTreeMap<(ResourceKind, Arc<str>), ResourceState>,
+    resources: BTreeMap<ResourceKind, HashMap<Arc<str>, Record>>,
+}
+
+/// [`ResourceState`] as it is kept: there is one for every resource.
+#[derive(Debug)]
+struct Record {
+    version: Arc<str>,
+    updated: SystemTime,
+    error: Option<Box<ResourceError>>,
 }
 
 /// The last response of one type.
@@ -70,22 +78,19 @@ impl XdsState {
 
     /// What became of one resource.
     pub fn resource(&self, kind: ResourceKind, name: &str) -> Option<ResourceState> {
-        self.0
-            .lock()
-            .resources
-            .get(&(kind, Arc::from(name)))
-            .cloned()
+        let inner = self.0.lock();
+        Some(inner.resources.get(&kind)?.get(name)?.shown())
     }
 
-    /// All resources of one type with what became of them.
+    /// All resources of one type with what became of them, by name.
     pub fn resources(&self, kind: ResourceKind) -> Vec<(Arc<str>, ResourceState)> {
         let inner = self.0.lock();
-        inner
-            .resources
-            .iter()
-            .filter(|((k, _), _)| *k == kind)
-            .map(|((_, name), state)| (name.clone(), state.clone()))
-            .collect()
+        let all = inner.resources.get(&kind).into_iter().flatten();
+        let mut all: Vec<_> = all
+            .map(|(name, record)| (Arc::clone(name), record.shown()))
+            .collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
     }
 
     /// The stream is up, or lost.
@@ -110,46 +115,53 @@ impl XdsState {
     }
 
     /// A resource took effect.
-    pub fn record_applied(&self, kind: ResourceKind, name: Arc<str>, version: &str) {
-        let state = ResourceState {
-            version: version.to_owned(),
+    pub fn record_applied(&self, kind: ResourceKind, name: Arc<str>, version: &Arc<str>) {
+        let record = Record {
+            version: Arc::clone(version),
             updated: SystemTime::now(),
             error: None,
         };
-        self.0.lock().resources.insert((kind, name), state);
+        let mut inner = self.0.lock();
+        inner
+            .resources
+            .entry(kind)
+            .or_default()
+            .insert(name, record);
     }
 
     /// A resource was refused; what serves stays.
     pub fn record_refused(&self, kind: ResourceKind, name: Arc<str>, version: &str, details: &str) {
         let at = SystemTime::now();
-        let error = ResourceError {
+        let error = Box::new(ResourceError {
             version: version.to_owned(),
             details: details.to_owned(),
             at,
-        };
+        });
         let mut inner = self.0.lock();
-        inner
-            .resources
-            .entry((kind, name))
-            .and_modify(|state| state.error = Some(error.clone()))
-            .or_insert_with(|| ResourceState {
-                version: String::new(),
-                updated: at,
-                error: Some(error),
-            });
+        let of_kind = inner.resources.entry(kind).or_default();
+        let record = of_kind.entry(name).or_insert_with(|| Record {
+            version: "".into(),
+            updated: at,
+            error: None,
+        });
+        record.error = Some(error);
     }
 
-    /// The server took a resource away.
+    /// The server took a resource away, or it is not asked for any more.
     pub fn record_removed(&self, kind: ResourceKind, name: &str) {
-        self.0.lock().resources.remove(&(kind, Arc::from(name)));
+        if let Some(of_kind) = self.0.lock().resources.get_mut(&kind) {
+            of_kind.remove(name);
+        }
     }
+}
 
-    /// Records that resources of this kind, other than these, are not asked for any more.
-    pub fn retain(&self, kind: ResourceKind, names: &BTreeSet<Arc<str>>) {
-        let mut state = self.0.lock();
-        state
-            .resources
-            .retain(|(of, name), _| *of != kind || names.contains(name));
+impl Record {
+    fn shown(&self) -> ResourceState {
+        ResourceState {
+            version: self.version.to_string(),
+            updated: self.updated,
+            error: self.error.as_deref().cloned(),
+        }
     }
 }
 
@@ -160,7 +172,7 @@ mod tests {
     #[test]
     fn a_refused_version_stands_beside_the_one_that_serves() {
         let (state, name) = (XdsState::default(), Arc::<str>::from("80"));
-        state.record_applied(ResourceKind::Route, name.clone(), "1");
+        state.record_applied(ResourceKind::Route, name.clone(), &"1".into());
         state.record_refused(ResourceKind::Route, name, "2", "no");
         let route = state.resource(ResourceKind::Route, "80").unwrap();
         assert_eq!(

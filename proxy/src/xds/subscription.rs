@@ -4,7 +4,7 @@
 //! Source: Envoy, *xDS REST and gRPC protocol* (incremental and state-of-the-world variants, ACK/NACK, resuming with
 //! `initial_resource_versions`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use xds_proto::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
@@ -20,6 +20,22 @@ pub(crate) enum Interest {
     Wildcard,
     /// Exactly these names; none asks for nothing.
     Names(BTreeSet<Arc<str>>),
+}
+
+impl Interest {
+    fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Wildcard => true,
+            Self::Names(names) => names.contains(name),
+        }
+    }
+}
+
+/// Names that are wanted now and were not before, and the other way round.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct NameChanges {
+    pub(crate) added: Vec<Arc<str>>,
+    pub(crate) removed: Vec<Arc<str>>,
 }
 
 /// The verdict over one response.
@@ -47,7 +63,7 @@ pub(crate) struct Subscription {
     dialect: Dialect,
     interest: Interest,
     /// Versions of the resources that are applied (delta).
-    versions: BTreeMap<Arc<str>, String>,
+    versions: HashMap<Arc<str>, Arc<str>>,
     /// Version of the last accepted response (state of the world).
     version_info: String,
     /// Nonce of the last response on this stream.
@@ -63,7 +79,7 @@ impl Subscription {
             kind,
             dialect,
             interest,
-            versions: BTreeMap::new(),
+            versions: HashMap::new(),
             version_info: String::new(),
             nonce: String::new(),
             opened: false,
@@ -92,28 +108,33 @@ impl Subscription {
                 initial_resource_versions: self
                     .versions
                     .iter()
-                    .map(|(name, version)| (name.to_string(), version.clone()))
+                    .map(|(name, version)| (name.to_string(), version.to_string()))
                     .collect(),
                 ..Default::default()
             }),
         })
     }
 
-    /// Changes what is wanted; returns the request that says so, or `None` if nothing changed.
-    pub(crate) fn set_interest(&mut self, wanted: Interest) -> Option<Request> {
-        if self.interest == wanted {
+    /// Changes what is wanted; returns the request that says so, or `None` if nothing changed. What is asked for by
+    /// wildcard is not asked for by name.
+    pub(crate) fn change(&mut self, changes: NameChanges) -> Option<Request> {
+        let Interest::Names(names) = &mut self.interest else {
+            return None;
+        };
+        if changes == NameChanges::default() {
             return None;
         }
-        let before = std::mem::replace(&mut self.interest, wanted);
-        if let Interest::Names(names) = &self.interest {
-            self.versions.retain(|name, _| names.contains(name));
+        for name in &changes.removed {
+            names.remove(name);
+            self.versions.remove(name);
         }
+        names.extend(changes.added.iter().cloned());
         if !self.opened {
             return self.open();
         }
         match self.dialect {
             Dialect::Sotw => Some(self.sotw_request(None)),
-            Dialect::Delta => Some(self.delta_change(&before)),
+            Dialect::Delta => Some(self.delta_change(&changes)),
         }
     }
 
@@ -121,7 +142,9 @@ impl Subscription {
     pub(crate) fn answer(&mut self, response: &Applied<'_>, verdict: Verdict) -> Request {
         self.nonce = response.nonce.to_owned();
         for (name, version) in &response.accepted {
-            self.versions.insert(name.clone(), version.clone());
+            if self.interest.has(name) {
+                self.versions.insert(name.clone(), version.clone());
+            }
         }
         for name in response.removed {
             self.versions.remove(name.as_str());
@@ -162,21 +185,12 @@ impl Subscription {
         })
     }
 
-    fn delta_change(&self, before: &Interest) -> Request {
-        let names = |interest: &Interest| match interest {
-            Interest::Wildcard => BTreeSet::from([Arc::from("*")]),
-            Interest::Names(names) => names.clone(),
-        };
-        let (before, after) = (names(before), names(&self.interest));
-        let difference = |left: &BTreeSet<Arc<str>>, right: &BTreeSet<Arc<str>>| {
-            left.difference(right)
-                .map(|name| name.to_string())
-                .collect()
-        };
+    fn delta_change(&self, changes: &NameChanges) -> Request {
+        let texts = |names: &[Arc<str>]| names.iter().map(|name| name.to_string()).collect();
         Request::Delta(DeltaDiscoveryRequest {
             type_url: self.kind.type_url().to_owned(),
-            resource_names_subscribe: difference(&after, &before),
-            resource_names_unsubscribe: difference(&before, &after),
+            resource_names_subscribe: texts(&changes.added),
+            resource_names_unsubscribe: texts(&changes.removed),
             ..Default::default()
         })
     }
@@ -190,7 +204,7 @@ pub(crate) struct Applied<'a> {
     /// The response's version (state of the world).
     pub(crate) version_info: &'a str,
     /// Applied resources with their versions.
-    pub(crate) accepted: Vec<(Arc<str>, String)>,
+    pub(crate) accepted: Vec<(Arc<str>, Arc<str>)>,
     /// Resources that the server removed.
     pub(crate) removed: &'a [String],
 }
@@ -201,6 +215,14 @@ mod tests {
 
     fn names(list: &[&str]) -> Interest {
         Interest::Names(list.iter().map(|name| Arc::from(*name)).collect())
+    }
+
+    fn changes(added: &[&str], removed: &[&str]) -> NameChanges {
+        let list = |names: &[&str]| names.iter().map(|name| Arc::from(*name)).collect();
+        NameChanges {
+            added: list(added),
+            removed: list(removed),
+        }
     }
 
     fn delta(request: Option<Request>) -> DeltaDiscoveryRequest {
@@ -223,7 +245,7 @@ mod tests {
             version_info: "7",
             accepted: accepted
                 .iter()
-                .map(|(name, version)| (Arc::from(*name), (*version).to_owned()))
+                .map(|(name, version)| (Arc::from(*name), Arc::from(*version)))
                 .collect(),
             removed: &[],
         }
@@ -234,7 +256,7 @@ mod tests {
         for dialect in [Dialect::Delta, Dialect::Sotw] {
             let mut subscription = Subscription::new(ResourceKind::Endpoint, dialect, names(&[]));
             assert_eq!(subscription.open(), None);
-            assert!(subscription.set_interest(names(&["a"])).is_some());
+            assert!(subscription.change(changes(&["a"], &[])).is_some());
         }
     }
 
@@ -246,10 +268,12 @@ mod tests {
             delta(subscription.open()).resource_names_subscribe,
             ["a", "b"]
         );
-        let change = delta(subscription.set_interest(names(&["b", "c"])));
+        let change = delta(subscription.change(changes(&["c"], &["a"])));
         assert_eq!(change.resource_names_subscribe, ["c"]);
         assert_eq!(change.resource_names_unsubscribe, ["a"]);
-        assert_eq!(subscription.set_interest(names(&["b", "c"])), None);
+        assert_eq!(subscription.change(NameChanges::default()), None);
+        let again = delta(subscription.open());
+        assert_eq!(again.resource_names_subscribe, ["b", "c"]);
     }
 
     #[test]
@@ -315,7 +339,7 @@ mod tests {
             Subscription::new(ResourceKind::Route, Dialect::Sotw, names(&["80"]));
         assert_eq!(sotw(subscription.open()).response_nonce, "");
         subscription.answer(&applied("n1", &[]), Verdict::Accepted);
-        let change = sotw(subscription.set_interest(names(&["80", "90"])));
+        let change = sotw(subscription.change(changes(&["90"], &[])));
         assert_eq!(change.resource_names, ["80", "90"]);
         assert_eq!(change.response_nonce, "n1");
         let again = sotw(subscription.open());

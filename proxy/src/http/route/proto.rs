@@ -6,6 +6,7 @@ mod forward;
 mod headers;
 mod matching;
 mod retry;
+mod slices;
 
 use std::sync::Arc;
 
@@ -16,11 +17,14 @@ use xds_proto::pb::envoy::config::route::v3::virtual_host::TlsRequirementType;
 use super::table::HostIndex;
 use super::{HeaderEdits, Mirror, RequireTls, RetryPolicy, Route, RouteTable, VirtualHost};
 use crate::config::invalid::{InvalidField, InvalidRoute};
+use crate::config::origin::Origin;
 use crate::config::wire::{
     Conversion, Read, at, bad, each, known, nonempty, origin, refuse_if, uint,
 };
 use crate::http::filter::PerFilter;
 use crate::http::filter::proto as filters;
+
+pub(crate) use slices::{Sliced, Slices};
 
 /// What a route takes from the levels around it.
 #[derive(Debug, Default)]
@@ -33,6 +37,14 @@ struct Outer {
     per_filter: PerFilter,
     buffer_limit: Option<u32>,
     max_body: usize,
+}
+
+/// A route table without its virtual hosts.
+struct Table {
+    name: Arc<str>,
+    outer: Outer,
+    ignore_port: bool,
+    origin: Origin,
 }
 
 impl RouteTable {
@@ -53,12 +65,25 @@ impl RouteTable {
 
     pub(crate) fn read(
         cx: &mut Conversion<'_>,
-        table: pb::RouteConfiguration,
+        mut table: pb::RouteConfiguration,
         raw: Bytes,
     ) -> Read<Self> {
+        let hosts = std::mem::take(&mut table.virtual_hosts);
+        let table = Table::read(cx, table)?;
+        let hosts = each("virtual_hosts", hosts, |host| {
+            self::virtual_host(cx, host, &table.outer)
+        })?;
+        let hosts: Vec<_> = hosts.into_iter().map(Arc::new).collect();
+        let index = HostIndex::new(&hosts).map_err(bad("virtual_hosts"))?;
+        Ok(table.with(hosts, Arc::new(index), raw))
+    }
+}
+
+impl Table {
+    fn read(cx: &mut Conversion<'_>, table: pb::RouteConfiguration) -> Read<Self> {
         let pb::RouteConfiguration {
             name,
-            virtual_hosts,
+            virtual_hosts: _, // read by the caller
             vhds,
             internal_only_headers,
             response_headers_to_add,
@@ -128,19 +153,25 @@ impl RouteTable {
             max_body: uint(max_direct_response_body_size_bytes).unwrap_or(4096) as usize,
             ..Outer::default()
         };
-        let virtual_hosts = each("virtual_hosts", virtual_hosts, |host| {
-            self::virtual_host(cx, host, &outer)
-        })?;
-        let virtual_hosts: Vec<_> = virtual_hosts.into_iter().map(Arc::new).collect();
         Ok(Self {
-            index: HostIndex::new(&virtual_hosts).map_err(bad("virtual_hosts"))?,
             name: name.into(),
-            virtual_hosts,
+            outer,
             ignore_port: ignore_port_in_host_matching,
             origin: origin(metadata.as_ref()),
-            not_honoured: Vec::new(),
-            raw,
         })
+    }
+
+    fn with(self, hosts: Vec<Arc<VirtualHost>>, index: Arc<HostIndex>, raw: Bytes) -> RouteTable {
+        RouteTable {
+            name: self.name,
+            virtual_hosts: hosts,
+            index,
+            ignore_port: self.ignore_port,
+            origin: self.origin,
+            not_honoured: Vec::new(),
+            slices: Slices::default(),
+            raw,
+        }
     }
 }
 
@@ -196,6 +227,7 @@ fn virtual_host(
         "use retry_policy",
     )?;
     refuse_if(domains.is_empty(), "domains", "at least one is required")?;
+    let noted = cx.notes.count();
     cx.notes.note(
         "virtual_hosts.virtual_clusters",
         &virtual_clusters,
@@ -261,6 +293,7 @@ fn virtual_host(
         attempt_count_in_response: include_attempt_count_in_response,
         per_filter,
         origin: origin(metadata.as_ref()),
+        not_honoured: cx.notes.since(noted).into(),
     })
 }
 

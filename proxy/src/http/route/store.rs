@@ -1,6 +1,5 @@
 //! The route tables in force. One writer (the control runtime); requests read their table's cell.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -18,7 +17,7 @@ pub struct RouteHandle {
 
 impl RouteHandle {
     /// The name of the table.
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &Arc<str> {
         &self.name
     }
 
@@ -65,20 +64,25 @@ impl Routes {
         self.handles.lock().get(name)?.load()
     }
 
-    /// Puts a table in force, or takes it away with `None`. Cells that nobody holds any more are dropped then.
+    /// Puts a table in force, or takes it away with `None`.
     pub fn apply(&self, name: &str, table: Option<Arc<RouteTable>>) {
         let gone = table.is_none();
         self.handle(name).table.store(table);
         if gone {
-            self.handles
-                .lock()
-                .retain(|_, handle| handle.table.load().is_some() || Arc::strong_count(handle) > 1);
+            self.sweep();
         }
     }
 
-    /// Lets go of all tables but these. Connections that still use one keep what they hold.
-    pub fn retain(&self, names: &BTreeSet<Arc<str>>) {
-        self.handles.lock().retain(|name, _| names.contains(name));
+    /// Lets go of a table that nothing names any more. Connections that still use it keep what they hold.
+    pub fn forget(&self, name: &str) {
+        self.handles.lock().remove(name);
+    }
+
+    /// Drops empty cells that nobody holds, as a listener leaves them that was refused.
+    pub fn sweep(&self) {
+        self.handles
+            .lock()
+            .retain(|_, handle| handle.table.load().is_some() || Arc::strong_count(handle) > 1);
     }
 
     /// The tables in force, by name.

@@ -55,7 +55,10 @@ impl HostIndex {
     /// # Errors
     /// When a domain stands twice.
     pub fn new(hosts: &[Arc<VirtualHost>]) -> Result<Self, DuplicateDomain> {
-        let mut index = Self::default();
+        let mut index = Self {
+            exact: HashMap::with_capacity(hosts.iter().map(|host| host.domains.len()).sum()),
+            ..Self::default()
+        };
         for (at, host) in (0u32..).zip(hosts) {
             for domain in &host.domains {
                 if index.insert(domain, at) {

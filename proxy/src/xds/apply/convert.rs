@@ -6,16 +6,15 @@ use bytes::Bytes;
 use xds_proto::pb::envoy::config::cluster::v3 as cluster_pb;
 use xds_proto::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use xds_proto::pb::envoy::config::listener::v3 as listener_pb;
-use xds_proto::pb::envoy::config::route::v3::RouteConfiguration;
 use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3 as tls_pb;
 use xds_proto::pb::google::protobuf::Any;
-use xds_proto::resource::{Resource, unpack};
+use xds_proto::resource::{Resource, ResourceKind, message_name, unpack};
 
 use super::Stores;
 use crate::cluster::{Cluster, ClusterConfig, EndpointSet};
 use crate::config::not_honoured::NotHonouredFields;
 use crate::config::wire::Conversion;
-use crate::http::route::RouteTable;
+use crate::http::route::{RouteTable, Sliced};
 use crate::listener::Listener;
 use crate::secret::Secret;
 use crate::transport::tls::proto as tls;
@@ -35,15 +34,11 @@ fn conversion<'a>(stores: &'a Stores, kind: &str, name: &str) -> Conversion<'a> 
     }
 }
 
-fn raw(body: &Any) -> Bytes {
-    Bytes::copy_from_slice(&body.value)
-}
-
-pub(crate) fn cluster(body: &Any, stores: &Stores) -> Result<Cluster, Refusal> {
-    let message: cluster_pb::Cluster = decode(body)?;
+pub(crate) fn cluster(body: Any, stores: &Stores) -> Result<Cluster, Refusal> {
+    let message: cluster_pb::Cluster = decode(&body)?;
     let name = message.name.clone();
     let cx = conversion(stores, "cluster", &name);
-    let (mut config, endpoints) = ClusterConfig::from_proto(message, raw(body), cx)
+    let (mut config, endpoints) = ClusterConfig::from_proto(message, Bytes::from(body.value), cx)
         .map_err(|error| (name, error.field.to_string()))?;
     config.socket.mark = config.socket.mark.or(stores.mark);
     let cluster = Cluster::new(config);
@@ -53,18 +48,27 @@ pub(crate) fn cluster(body: &Any, stores: &Stores) -> Result<Cluster, Refusal> {
     Ok(cluster)
 }
 
-pub(crate) fn listener(body: &Any, stores: &Stores) -> Result<Listener, Refusal> {
-    let message: listener_pb::Listener = decode(body)?;
+pub(crate) fn listener(body: Any, stores: &Stores) -> Result<Listener, Refusal> {
+    let message: listener_pb::Listener = decode(&body)?;
     let name = message.name.clone();
     let cx = conversion(stores, "listener", &name);
-    Listener::from_proto(message, raw(body), cx).map_err(|error| (name, error.field.to_string()))
+    Listener::from_proto(message, Bytes::from(body.value), cx)
+        .map_err(|error| (name, error.field.to_string()))
 }
 
-pub(super) fn routes(body: &Any, stores: &Stores) -> Result<RouteTable, Refusal> {
-    let message: RouteConfiguration = decode(body)?;
-    let name = message.name.clone();
+/// A table takes over the virtual hosts of the one that serves, where their bytes are the same.
+pub(super) fn routes(body: Any, stores: &Stores) -> Result<RouteTable, Refusal> {
+    let found = message_name(&body.type_url);
+    if found != message_name(ResourceKind::Route.type_url()) {
+        return Err((String::new(), format!("{found} is no route configuration")));
+    }
+    let sliced = Sliced::read(Bytes::from(body.value))
+        .map_err(|error| (String::new(), error.to_string()))?;
+    let name = sliced.name().to_owned();
     let cx = conversion(stores, "route configuration", &name);
-    RouteTable::from_proto(message, raw(body), cx).map_err(|error| (name, error.field.to_string()))
+    let before = stores.routes.get(&name);
+    RouteTable::from_slices(sliced, before.as_deref(), cx)
+        .map_err(|error| (name, error.field.to_string()))
 }
 
 pub(super) fn endpoints(body: &Any, stores: &Stores) -> Result<(Arc<str>, EndpointSet), Refusal> {

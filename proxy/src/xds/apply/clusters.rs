@@ -1,0 +1,140 @@
+//! Clusters and their endpoints.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::references::References;
+use super::{Applier, Need, Refusal};
+use crate::cluster::{Cluster, Discovery, EndpointSet, dns};
+use crate::xds::subscription::NameChanges;
+use xds_proto::resource::ResourceKind;
+
+/// Clusters by the name that their endpoints come under.
+#[derive(Debug, Default)]
+pub(super) struct Assignments {
+    names: References,
+    clusters: HashMap<Arc<str>, Vec<Arc<Cluster>>>,
+}
+
+impl Assignments {
+    /// A cluster wants its endpoints from now on; it begins with those that a cluster of the same name has.
+    fn join(&mut self, service: &Arc<str>, cluster: &Arc<Cluster>) {
+        self.names.add(service);
+        let group = self.clusters.entry(Arc::clone(service)).or_default();
+        if let Some(warm) = group.iter().find(|other| other.is_warm()) {
+            cluster.apply_endpoints(EndpointSet::clone(&warm.endpoints()));
+        }
+        group.push(Arc::clone(cluster));
+    }
+
+    /// A cluster is gone or was replaced.
+    fn leave(&mut self, service: &Arc<str>, cluster: &Arc<Cluster>) {
+        self.names.drop(service);
+        let Some(group) = self.clusters.get_mut(service) else {
+            return;
+        };
+        group.retain(|other| !Arc::ptr_eq(other, cluster));
+        if group.is_empty() {
+            self.clusters.remove(service);
+        }
+    }
+
+    fn of(&self, service: &str) -> &[Arc<Cluster>] {
+        self.clusters.get(service).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn take_changes(&mut self) -> NameChanges {
+        self.names.take_changes()
+    }
+}
+
+impl Applier {
+    pub(super) fn take_cluster(&mut self, cluster: Arc<Cluster>) -> Result<Arc<str>, Refusal> {
+        let name = Arc::clone(&cluster.config.name);
+        self.refuse_static(ResourceKind::Cluster, &name)?;
+        self.named.log(&cluster.config.not_honoured);
+        self.clusters.insert(Arc::clone(&name));
+        let same = |other: &Arc<Cluster>| other.config.raw == cluster.config.raw;
+        if self.stores.clusters.get(&name).as_ref().is_some_and(same) {
+            self.stop_warming_cluster(&name); // back to what serves
+            return Ok(name);
+        }
+        if self.cold_clusters.get(&name).is_some_and(same) {
+            return Ok(name);
+        }
+        self.join(&cluster);
+        tokio::task::spawn_local(dns::run(Arc::downgrade(&cluster)));
+        let before = self.cold_clusters.insert(&name, cluster, Instant::now());
+        if let Some(before) = before {
+            self.leave(&before);
+        }
+        Ok(name)
+    }
+
+    pub(super) fn take_endpoints(&mut self, service: Arc<str>, set: EndpointSet) -> Arc<str> {
+        if let [others @ .., last] = self.assignments.of(&service) {
+            for cluster in others {
+                cluster.apply_endpoints(set.clone());
+            }
+            last.apply_endpoints(set);
+        }
+        self.cold_clusters
+            .met(&Need::Endpoints(Arc::clone(&service)));
+        service
+    }
+
+    pub(super) fn remove_cluster(&mut self, name: &str) {
+        if !self.clusters.remove(name) {
+            return;
+        }
+        self.stop_warming_cluster(name);
+        if let Some(serving) = self.stores.clusters.get(name) {
+            self.leave(&serving);
+            self.stores.clusters.apply([(Arc::from(name), None)]);
+        }
+    }
+
+    fn stop_warming_cluster(&mut self, name: &str) {
+        if let Some(cold) = self.cold_clusters.remove(name) {
+            self.leave(&cold);
+        }
+    }
+
+    /// Puts clusters in force in place of those that serve.
+    pub(super) fn serve_clusters(&mut self, ready: Vec<(Arc<str>, Arc<Cluster>)>) {
+        if ready.is_empty() {
+            return;
+        }
+        for (name, _) in &ready {
+            if let Some(replaced) = self.stores.clusters.get(name) {
+                self.leave(&replaced);
+            }
+        }
+        let changes = ready.into_iter();
+        self.stores
+            .clusters
+            .apply(changes.map(|(name, cluster)| (name, Some(cluster))));
+    }
+
+    /// Wants what a cluster names.
+    pub(super) fn join(&mut self, cluster: &Arc<Cluster>) {
+        if let Discovery::Eds(service) = &cluster.config.discovery {
+            self.assignments.join(service, cluster);
+        }
+        for cell in cluster.config.secrets().filter(|cell| cell.is_over_ads()) {
+            self.secrets.add(cell.name());
+        }
+    }
+
+    /// Wants it no more.
+    fn leave(&mut self, cluster: &Arc<Cluster>) {
+        if let Discovery::Eds(service) = &cluster.config.discovery {
+            self.assignments.leave(service, cluster);
+        }
+        for cell in cluster.config.secrets().filter(|cell| cell.is_over_ads()) {
+            self.secrets.drop(cell.name());
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Listeners and their route tables.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tracing::info;
+use xds_proto::resource::ResourceKind;
+
+use super::{Applier, Need, Refusal};
+use crate::http::route::RouteTable;
+use crate::listener::Listener;
+
+impl Applier {
+    pub(super) fn take_listener(&mut self, listener: Arc<Listener>) -> Result<Arc<str>, Refusal> {
+        let name = Arc::clone(&listener.name);
+        self.refuse_static(ResourceKind::Listener, &name)?;
+        let unbound = |error: crate::listener::BindError| (name.to_string(), error.to_string());
+        self.stores.sockets.bind(&listener).map_err(unbound)?;
+        self.named.log(&listener.not_honoured);
+        self.listeners.insert(Arc::clone(&name));
+        let same = |other: &Arc<Listener>| other.raw == listener.raw;
+        if self.stores.listeners.get(&name).as_ref().is_some_and(same) {
+            self.stop_warming_listener(&name);
+            return Ok(name);
+        }
+        if self.cold_listeners.get(&name).is_some_and(same) {
+            return Ok(name);
+        }
+        self.refer(&listener);
+        let before = self.cold_listeners.insert(&name, listener, Instant::now());
+        if let Some(before) = before {
+            self.release(&before);
+        }
+        Ok(name)
+    }
+
+    pub(super) fn take_routes(&mut self, table: RouteTable) -> Arc<str> {
+        self.named.log(&table.not_honoured);
+        let name = Arc::clone(&table.name);
+        if self.routes.has(&name) {
+            self.stores.routes.apply(&name, Some(Arc::new(table)));
+            self.cold_listeners.met(&Need::Routes(Arc::clone(&name)));
+        }
+        name
+    }
+
+    pub(super) fn remove_listener(&mut self, name: &str) {
+        if !self.listeners.remove(name) {
+            return;
+        }
+        self.stop_warming_listener(name);
+        if let Some(serving) = self.stores.listeners.get(name) {
+            self.release(&serving);
+            self.stores.listeners.apply(&Arc::from(name), None);
+        }
+    }
+
+    fn stop_warming_listener(&mut self, name: &str) {
+        if let Some(cold) = self.cold_listeners.remove(name) {
+            self.release(&cold);
+        }
+    }
+
+    /// Puts listeners in force in place of those that serve.
+    pub(super) fn serve_listeners(&mut self, ready: Vec<(Arc<str>, Arc<Listener>)>) {
+        if ready.is_empty() {
+            return;
+        }
+        for (name, _) in &ready {
+            info!("xds: listener {name} is in force");
+            if let Some(replaced) = self.stores.listeners.get(name) {
+                self.release(&replaced);
+            }
+        }
+        let changes = ready.into_iter();
+        self.stores
+            .listeners
+            .apply_all(changes.map(|(name, listener)| (name, Some(listener))));
+    }
+
+    /// Wants what a listener names.
+    pub(super) fn refer(&mut self, listener: &Listener) {
+        for handle in listener.route_handles() {
+            self.routes.add(handle.name());
+        }
+        for cell in listener.secrets().filter(|cell| cell.is_over_ads()) {
+            self.secrets.add(cell.name());
+        }
+    }
+
+    /// Wants it no more.
+    fn release(&mut self, listener: &Listener) {
+        for handle in listener.route_handles() {
+            self.routes.drop(handle.name());
+        }
+        for cell in listener.secrets().filter(|cell| cell.is_over_ads()) {
+            self.secrets.drop(cell.name());
+        }
+    }
+}
