@@ -14,6 +14,7 @@ pub mod problem;
 mod security;
 mod service;
 mod service_entry;
+mod sidecar;
 mod tree;
 mod value;
 mod virtual_service;
@@ -184,6 +185,9 @@ fn lower(
         Kind::PeerAuthentication => ConfigObject::PeerAuthentication(Arc::new(
             peer_authentication::lower(de::read(node, unknown)?, cx)?,
         )),
+        Kind::Sidecar => {
+            ConfigObject::Sidecar(Arc::new(sidecar::lower(de::read(node, unknown)?, cx)?))
+        }
         Kind::AuthorizationPolicy | Kind::RequestAuthentication => {
             return Ok(security::lower(de::read(node, &quiet)?, cx)
                 .map(|closed| ConfigObject::Closed(Arc::new(closed))));

@@ -7,7 +7,7 @@
 //!
 //! | resource | what is used |
 //! | --- | --- |
-//! | listener | `virtualOutbound` (`use_original_dst`), `virtualInbound`, `ADDRESS_PORT` (not bound); listener filters `original_dst`, `tls_inspector`, `http_inspector`; chains matched by destination port, prefix, server name, transport protocol and application protocols; a default chain |
+//! | listener | `virtualOutbound` (`use_original_dst`), `virtualInbound`, `ADDRESS_PORT` (bound only by `Sidecar`, or where nothing is captured); listener filters `original_dst`, `tls_inspector`, `http_inspector`; chains matched by destination port, prefix, server name, transport protocol and application protocols; a default chain |
 //! | network filters | `http_connection_manager`, `tcp_proxy` (one or weighted clusters), `rbac` that denies everything |
 //! | HTTP filters | `rbac` that denies everything, `fault`, `cors`, `grpc_web`, `router`; all but the first and last are marked optional |
 //! | route | by name over ADS (`PORT`, `HOST:PORT`) or inline (`inbound\|PORT\|\|`); prefix, path and regular expression matches, headers, query; forward (one or weighted clusters), redirect, direct response; retries, timeout, rewrite, header changes, mirrors, hash policy; per-filter settings of `fault` and `cors` |

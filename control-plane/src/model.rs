@@ -17,6 +17,7 @@ pub mod object;
 pub mod route;
 pub mod service;
 pub mod service_entry;
+pub mod sidecar;
 pub mod traffic_policy;
 pub mod visibility;
 pub mod workload;

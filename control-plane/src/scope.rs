@@ -4,10 +4,12 @@
 
 mod class;
 mod delegate;
+mod inbound;
 mod mesh;
 mod service;
 
 pub use class::{Families, InboundPort, Interception, ProxyClass};
+pub(crate) use inbound::Inbound;
 pub use mesh::{AccessLog, AccessLogFormat, MeshSettings, OutboundPolicy, PathNormalization};
 pub use service::ScopedService;
 
@@ -15,6 +17,8 @@ use crate::model::Name;
 use crate::model::authn::{EffectiveMtls, MtlsMode};
 use crate::model::endpoint::Endpoint;
 use crate::model::route::VirtualService;
+use crate::model::service::Service;
+use crate::model::sidecar::Sidecar;
 use crate::store::{Call, Snapshot, Target};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -30,6 +34,10 @@ pub struct Scope {
     pub(crate) mtls: EffectiveMtls,
     /// The class is guarded by objects that are not honoured yet: it refuses everything.
     pub(crate) closed: bool,
+    /// What limits the class.
+    pub(crate) sidecar: Option<Arc<Sidecar>>,
+    /// The ports that the class accepts connections on, sorted by number.
+    pub(crate) inbound: Vec<Inbound>,
     world: Snapshot,
     services: OnceLock<BTreeMap<Name, ScopedService>>,
 }
@@ -42,9 +50,12 @@ impl Scope {
             namespace: &class.namespace,
             labels: &class.labels,
         };
+        let sidecar = world.sidecar(own);
         Arc::new(Self {
             mtls: world.mtls(own),
             closed: !world.closed(own).is_empty(),
+            inbound: inbound::of(class, sidecar.map(|sidecar| &**sidecar)),
+            sidecar: sidecar.cloned(),
             class: class.clone(),
             mesh: mesh.clone(),
             world: world.clone(),
@@ -86,6 +97,29 @@ impl Scope {
         .collect()
     }
 
+    /// Where traffic to unknown destinations goes. Nothing tells where the workload dialled when nothing is redirected.
+    pub(crate) fn outbound_policy(&self) -> OutboundPolicy {
+        let allow_any = self.sidecar.as_ref().and_then(|sidecar| sidecar.allow_any);
+        match (self.class.interception, allow_any) {
+            (Interception::None, _) | (_, Some(false)) => OutboundPolicy::RegistryOnly,
+            (_, Some(true)) => OutboundPolicy::AllowAny,
+            (_, None) => self.mesh.outbound_policy,
+        }
+    }
+
+    /// Whether the class's `Sidecar`, if it has one, lets it call the service.
+    fn imports(&self, service: &Service) -> bool {
+        let Some(sidecar) = self
+            .sidecar
+            .as_ref()
+            .filter(|sidecar| !sidecar.egress.is_empty())
+        else {
+            return true;
+        };
+        let mut listeners = sidecar.egress.iter();
+        listeners.any(|egress| egress.imports(service, &self.class.namespace))
+    }
+
     /// Whether an endpoint's sidecar accepts mesh TLS on a port: it has one, and no policy switches it off.
     pub(crate) fn accepts_mesh_tls(&self, endpoint: &Endpoint, port: u16) -> bool {
         let server = Target {
@@ -100,7 +134,7 @@ impl Scope {
         let seen = self
             .world
             .services()
-            .filter(|service| self.world.sees(client, service));
+            .filter(|service| self.world.sees(client, service) && self.imports(service));
         let mut services = BTreeMap::new();
         for service in seen {
             if !services.contains_key(&service.host)
@@ -117,7 +151,10 @@ impl Scope {
             namespace: &self.class.namespace,
             labels: &self.class.labels,
         };
-        let service = self.world.service(host, client.namespace)?;
+        let service = self
+            .world
+            .service(host, client.namespace)
+            .filter(|service| self.imports(service))?;
         let call = Call {
             client,
             host,

@@ -72,6 +72,7 @@ impl<'a> Cx<'a> {
             | Kind::VirtualService
             | Kind::DestinationRule
             | Kind::PeerAuthentication
+            | Kind::Sidecar
             | Kind::AuthorizationPolicy
             | Kind::RequestAuthentication => {
                 metadata.namespace.unwrap_or_else(|| "default".to_owned())

@@ -1,6 +1,7 @@
 //! Listeners: what is done with a connection, by where it was going.
 
 mod chain;
+mod egress;
 mod http;
 mod inbound;
 mod inspect;
@@ -8,28 +9,31 @@ mod outbound;
 mod tcp;
 mod wildcard;
 
+pub(crate) use egress::meant;
+
 use super::{Resource, wire};
-use crate::scope::{Families, Interception, Scope};
+use crate::scope::{Families, Scope};
 use std::net::IpAddr;
 use xds_proto::pb::envoy::config::core::v3::TrafficDirection;
 use xds_proto::pb::envoy::config::listener::v3::{AdditionalAddress, Listener};
 
 /// All listeners of the scope.
 pub(crate) fn generate(scope: &Scope) -> Vec<Resource> {
-    let inbound = std::iter::once(inbound::listener(scope));
+    let inbound = inbound::listeners(scope).into_iter();
     inbound
         .chain(outbound::listeners(scope))
+        .chain(egress::listeners(scope))
         .map(|listener| Resource::of(&listener))
         .collect()
 }
 
 /// A listener on one address, which gets its connections from the one that captures them.
-fn on(scope: &Scope, name: String, ip: IpAddr, port: u16) -> Listener {
+fn on(name: String, ip: IpAddr, port: u16) -> Listener {
     Listener {
         name,
         address: Some(wire::address(ip, port)),
         traffic_direction: TrafficDirection::Outbound.into(),
-        bind_to_port: (scope.class.interception != Interception::None).then(|| wire::truth(false)),
+        bind_to_port: Some(wire::truth(false)),
         ..Listener::default()
     }
 }

@@ -5,6 +5,7 @@
 
 mod action;
 mod domains;
+mod egress;
 mod matching;
 mod per_filter;
 mod retry;
@@ -13,6 +14,7 @@ mod virtual_host;
 
 use super::{Resource, wire};
 use crate::model::service::{Protocol, ServicePort};
+use crate::model::sidecar::EgressProtocol;
 use crate::scope::{OutboundPolicy, Scope, ScopedService};
 use domains::Domains;
 use std::collections::BTreeSet;
@@ -27,9 +29,9 @@ const DEFAULT_HTTP_PORT: u16 = 80;
 
 /// All route tables of the scope.
 pub(crate) fn generate(scope: &Scope) -> Vec<Resource> {
-    let shared = http_ports(scope)
+    let shared = table_ports(scope)
         .into_iter()
-        .map(|port| shared_table(scope, port));
+        .map(|port| by_port(scope, port));
     let own = scope
         .services()
         .flat_map(|service| inspected(service).map(|port| own_table(scope, service, port)));
@@ -42,9 +44,9 @@ pub(crate) fn generate(scope: &Scope) -> Vec<Resource> {
 /// The route table with this name.
 pub(crate) fn one(scope: &Scope, name: &str) -> Option<Resource> {
     let table = match name.parse().ok()? {
-        RouteName::Port(port) => http_ports(scope)
+        RouteName::Port(port) => table_ports(scope)
             .contains(&port)
-            .then(|| shared_table(scope, port))?,
+            .then(|| by_port(scope, port))?,
         RouteName::HostPort { host, port } => {
             let service = &scope.service(&host)?;
             let port = inspected(service).find(|known| known.number == port)?;
@@ -68,6 +70,13 @@ pub(crate) fn http_ports(scope: &Scope) -> BTreeSet<u16> {
     ports
 }
 
+/// The ports with a table: those and the ones of egress listeners.
+fn table_ports(scope: &Scope) -> BTreeSet<u16> {
+    let mut ports = http_ports(scope);
+    ports.extend(egress::listeners(scope).map(|(port, _, _)| port));
+    ports
+}
+
 /// The ports of a service whose protocol is undeclared.
 pub(crate) fn inspected(service: &ScopedService) -> impl Iterator<Item = &ServicePort> {
     service
@@ -78,6 +87,15 @@ pub(crate) fn inspected(service: &ScopedService) -> impl Iterator<Item = &Servic
 /// The default route of an inbound port, which is delivered inside its listener.
 pub(crate) use action::cluster_of;
 pub(crate) use virtual_host::inbound as inbound_table;
+
+fn by_port(scope: &Scope, port: u16) -> RouteConfiguration {
+    let proxy = egress::listeners(scope)
+        .find(|(number, protocol, _)| *number == port && *protocol == EgressProtocol::HttpProxy);
+    match proxy {
+        Some((_, _, egress)) => egress::proxy_table(scope, port, egress),
+        None => shared_table(scope, port),
+    }
+}
 
 fn shared_table(scope: &Scope, port: u16) -> RouteConfiguration {
     let mut taken = Domains::default();
@@ -95,23 +113,38 @@ fn shared_table(scope: &Scope, port: u16) -> RouteConfiguration {
             (!domains.is_empty()).then(|| virtual_host::of_service(scope, service, port, domains))
         })
         .collect();
-    if port == DEFAULT_HTTP_PORT {
-        for (rules, unknown) in scope.rules_without_service() {
-            for host in &unknown {
-                let domains = taken.claim(domains::of_host(
-                    &scope.class,
-                    host,
-                    &rules.origin.namespace,
-                    port,
-                ));
-                if !domains.is_empty() {
-                    hosts.push(virtual_host::of_rules(scope, &rules, host, port, domains));
-                }
+    for (_, _, egress) in egress::listeners(scope).filter(|(number, _, _)| *number == port) {
+        for (service, behind) in egress::with_another_port(scope, port, egress) {
+            let domains = taken.claim(domains::of_service(&scope.class, service, port));
+            if !domains.is_empty() {
+                hosts.push(virtual_host::of_service(scope, service, behind, domains));
             }
         }
     }
+    if port == DEFAULT_HTTP_PORT {
+        hosts.extend(by_rules(scope, &mut taken, port));
+    }
     hosts.push(catch_all(scope));
     table(port.to_string(), hosts)
+}
+
+/// The hosts of rules that no service has.
+fn by_rules(scope: &Scope, taken: &mut Domains, port: u16) -> Vec<VirtualHost> {
+    let mut hosts = Vec::new();
+    for (rules, unknown) in scope.rules_without_service() {
+        for host in &unknown {
+            let domains = taken.claim(domains::of_host(
+                &scope.class,
+                host,
+                &rules.origin.namespace,
+                port,
+            ));
+            if !domains.is_empty() {
+                hosts.push(virtual_host::of_rules(scope, &rules, host, port, domains));
+            }
+        }
+    }
+    hosts
 }
 
 fn own_table(scope: &Scope, service: &ScopedService, port: &ServicePort) -> RouteConfiguration {
@@ -144,7 +177,7 @@ fn table(name: String, virtual_hosts: Vec<VirtualHost>) -> RouteConfiguration {
 
 /// What happens to requests for hosts that nobody declared.
 fn catch_all(scope: &Scope) -> VirtualHost {
-    let (name, action) = match scope.mesh.outbound_policy {
+    let (name, action) = match scope.outbound_policy() {
         OutboundPolicy::AllowAny => (
             ALLOW_ANY_VIRTUAL_HOST,
             Action::Route(action::plain(PASSTHROUGH_CLUSTER.to_owned())),

@@ -6,6 +6,7 @@ use super::namespace::{Namespace, ServiceAccount};
 use super::route::VirtualService;
 use super::service::Service;
 use super::service_entry::{EndpointSlice, ServiceEntry};
+use super::sidecar::Sidecar;
 use super::traffic_policy::DestinationRule;
 use super::workload::Workload;
 use super::{Kind, Object};
@@ -32,6 +33,8 @@ pub enum ConfigObject {
     DestinationRule(Arc<DestinationRule>),
     /// A peer authentication policy.
     PeerAuthentication(Arc<PeerAuthentication>),
+    /// What a sidecar listens on and may call.
+    Sidecar(Arc<Sidecar>),
     /// A security object that is not honoured yet.
     Closed(Arc<Closed>),
 }
@@ -58,6 +61,7 @@ impl ConfigObject {
             Self::VirtualService(rules) => rules.origin.clone(),
             Self::DestinationRule(rule) => rule.origin.clone(),
             Self::PeerAuthentication(policy) => policy.origin.clone(),
+            Self::Sidecar(sidecar) => sidecar.origin.clone(),
             Self::Closed(closed) => closed.origin.clone(),
         }
     }
@@ -136,6 +140,16 @@ impl ConfigObject {
     #[must_use]
     pub fn as_peer_authentication(&self) -> Option<&Arc<PeerAuthentication>> {
         if let Self::PeerAuthentication(content) = self {
+            Some(content)
+        } else {
+            None
+        }
+    }
+
+    /// The content, if it is a sidecar.
+    #[must_use]
+    pub fn as_sidecar(&self) -> Option<&Arc<Sidecar>> {
+        if let Self::Sidecar(content) = self {
             Some(content)
         } else {
             None

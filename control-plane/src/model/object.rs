@@ -26,6 +26,8 @@ pub enum Kind {
     DestinationRule,
     /// Istio `PeerAuthentication`.
     PeerAuthentication,
+    /// Istio `Sidecar`.
+    Sidecar,
     /// Istio `AuthorizationPolicy`.
     AuthorizationPolicy,
     /// Istio `RequestAuthentication`.
@@ -34,7 +36,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of declaration.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Service,
         Self::EndpointSlice,
         Self::Pod,
@@ -45,6 +47,7 @@ impl Kind {
         Self::VirtualService,
         Self::DestinationRule,
         Self::PeerAuthentication,
+        Self::Sidecar,
         Self::AuthorizationPolicy,
         Self::RequestAuthentication,
     ];
@@ -63,6 +66,7 @@ impl Kind {
             Self::VirtualService => "VirtualService",
             Self::DestinationRule => "DestinationRule",
             Self::PeerAuthentication => "PeerAuthentication",
+            Self::Sidecar => "Sidecar",
             Self::AuthorizationPolicy => "AuthorizationPolicy",
             Self::RequestAuthentication => "RequestAuthentication",
         }
@@ -77,7 +81,8 @@ impl Kind {
             Self::ServiceEntry
             | Self::WorkloadEntry
             | Self::VirtualService
-            | Self::DestinationRule => "networking.istio.io",
+            | Self::DestinationRule
+            | Self::Sidecar => "networking.istio.io",
             Self::PeerAuthentication | Self::AuthorizationPolicy | Self::RequestAuthentication => {
                 "security.istio.io"
             }

@@ -21,6 +21,8 @@ pub struct ProxyClass {
     pub locality: Locality,
     /// How traffic reaches it.
     pub interception: Interception,
+    /// Its own address, where its listeners are bound to it: only then does that tell proxies apart.
+    pub instance: Option<IpAddr>,
     /// The address families of its pod.
     pub families: Families,
     /// HTTP/1.0 is accepted (`ISTIO_META_HTTP10`).
@@ -51,6 +53,11 @@ impl ProxyClass {
             },
             &ips,
         );
+        let interception = match metadata.interception_mode {
+            Some(InterceptionMode::Redirect) | None => Interception::Redirect,
+            Some(InterceptionMode::Tproxy) => Interception::Tproxy,
+            Some(InterceptionMode::None) => Interception::None,
+        };
         Self {
             namespace: id.namespace.as_str().into(),
             dns_domain: format!("svc.{}", id.domain).into(),
@@ -58,11 +65,8 @@ impl ProxyClass {
             locality: workload
                 .map(|workload| workload.locality.clone())
                 .unwrap_or_default(),
-            interception: match metadata.interception_mode {
-                Some(InterceptionMode::Redirect) | None => Interception::Redirect,
-                Some(InterceptionMode::Tproxy) => Interception::Tproxy,
-                Some(InterceptionMode::None) => Interception::None,
-            },
+            interception,
+            instance: (interception == Interception::None).then_some(id.ip),
             families: Families::of(&ips),
             http10: metadata.http10.as_deref() == Some("1"),
             inbound,

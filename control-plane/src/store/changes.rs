@@ -14,7 +14,7 @@ pub struct Changes {
     pub routes: BTreeSet<Name>,
     /// Hosts (or wildcards) whose destination rules changed.
     pub destination_rules: BTreeSet<Name>,
-    /// Policies of workloads that changed: `PeerAuthentication` and objects that close workloads.
+    /// Policies of workloads that changed: `PeerAuthentication`, `Sidecar` and objects that close workloads.
     pub policies: BTreeSet<Object>,
     /// Workloads that came, went or changed.
     pub workloads: BTreeSet<Object>,

@@ -52,6 +52,7 @@ impl<'a> Edit<'a> {
             Kind::VirtualService => self.virtual_service(object, after),
             Kind::DestinationRule => self.destination_rule(object, before, after),
             Kind::PeerAuthentication => self.peer_authentication(object, after),
+            Kind::Sidecar => self.sidecar(object, after),
             Kind::AuthorizationPolicy | Kind::RequestAuthentication => self.closed(object, after),
         }
     }
@@ -167,6 +168,15 @@ impl<'a> Edit<'a> {
             policies.authentication.insert(object.clone(), new.clone());
         } else if let Some(broken) = new.and_then(ConfigObject::as_closed) {
             policies.closed.insert(object.clone(), broken.clone());
+        }
+        self.changes.policies.insert(object.clone());
+    }
+
+    fn sidecar(&mut self, object: &Object, new: Option<&ConfigObject>) {
+        let policies = Arc::make_mut(&mut self.store.snapshot.policies);
+        match new.and_then(ConfigObject::as_sidecar) {
+            Some(new) => drop(policies.sidecars.insert(object.clone(), new.clone())),
+            None => drop(policies.sidecars.remove(object)),
         }
         self.changes.policies.insert(object.clone());
     }

@@ -1,7 +1,8 @@
-//! Policies of workloads: peer authentication, and what closes them.
+//! Policies of workloads: peer authentication, what closes them, and what their sidecars are limited to.
 
 use crate::model::authn::{EffectiveMtls, MtlsMode, PeerAuthentication};
 use crate::model::authz::Closed;
+use crate::model::sidecar::Sidecar;
 use crate::model::{Labels, Object};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 pub(crate) struct Policies {
     pub(crate) authentication: BTreeMap<Object, Arc<PeerAuthentication>>,
     pub(crate) closed: BTreeMap<Object, Arc<Closed>>,
+    pub(crate) sidecars: BTreeMap<Object, Arc<Sidecar>>,
 }
 
 /// A workload, as policies see it.
@@ -62,6 +64,26 @@ impl Policies {
     ) -> Option<&Arc<PeerAuthentication>> {
         let all = self.authentication.values().filter(|policy| wanted(policy));
         all.min_by_key(|policy| (policy.created, policy.origin.name.clone()))
+    }
+
+    /// The `Sidecar` of a workload: what selects it, else its namespace's, else the mesh's; the oldest of equals.
+    pub(crate) fn sidecar(&self, target: Target<'_>, root: &str) -> Option<&Arc<Sidecar>> {
+        let oldest = |wanted: &dyn Fn(&Sidecar) -> bool| {
+            let all = self.sidecars.values().filter(|sidecar| wanted(sidecar));
+            all.min_by_key(|sidecar| (sidecar.created, sidecar.origin.name.clone()))
+        };
+        let wide = |namespace: &str| {
+            oldest(&|sidecar| {
+                *sidecar.origin.namespace == *namespace && sidecar.selector.is_empty()
+            })
+        };
+        oldest(&|sidecar| {
+            *sidecar.origin.namespace == *target.namespace
+                && !sidecar.selector.is_empty()
+                && sidecar.selector.selects(target.labels)
+        })
+        .or_else(|| wide(target.namespace))
+        .or_else(|| wide(root))
     }
 
     /// What closes a workload; a policy of the root namespace reaches into every namespace.

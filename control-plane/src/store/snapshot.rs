@@ -13,6 +13,7 @@ use crate::model::endpoint::{EndpointAddress, EndpointPort, EndpointSet};
 use crate::model::namespace::{Namespace, ServiceAccount};
 use crate::model::route::VirtualService;
 use crate::model::service::Service;
+use crate::model::sidecar::Sidecar;
 use crate::model::traffic_policy::DestinationRule;
 use crate::model::workload::Workload;
 use crate::model::{Kind, Labels, Name, Object};
@@ -209,6 +210,12 @@ impl Snapshot {
     #[must_use]
     pub fn mtls(&self, target: Target<'_>) -> EffectiveMtls {
         self.policies.mtls(target, &self.mesh.root_namespace)
+    }
+
+    /// The `Sidecar` that holds for a workload.
+    #[must_use]
+    pub fn sidecar(&self, target: Target<'_>) -> Option<&Arc<Sidecar>> {
+        self.policies.sidecar(target, &self.mesh.root_namespace)
     }
 
     /// What closes a workload; empty = it is open.

@@ -1,11 +1,12 @@
-//! The listener of captured inbound traffic: for each port and kind of client one chain.
+//! Listeners of inbound traffic: the one of what is captured, with one chain for each port and kind of client, and one
+//! for each port that has a socket of its own.
 
 use super::chain::{Chain, MESH_HTTP, MESH_TCP, Matching};
-use super::{everywhere, http, inspect, tcp};
+use super::{everywhere, http, inspect, on, tcp};
 use crate::generate::{authz, route, tls, wire};
 use crate::model::authn::MtlsMode;
 use crate::model::service::Protocol;
-use crate::scope::{InboundPort, Interception, Scope};
+use crate::scope::{Inbound, InboundPort, Interception, Scope};
 use xds_proto::name::{BLACK_HOLE_CLUSTER, ClusterName, INBOUND_PASSTHROUGH_CLUSTER, ListenerName};
 use xds_proto::pb::envoy::config::core::v3::TrafficDirection;
 use xds_proto::pb::envoy::config::listener::v3::{Filter, FilterChain, Listener};
@@ -16,8 +17,29 @@ const HTTP_ALPN: [&str; 3] = [alpn::H2, alpn::HTTP_11, alpn::ISTIO];
 /// What a server of bytes accepts inside mesh TLS.
 const TCP_ALPN: [&str; 3] = [alpn::ISTIO, alpn::H2, alpn::HTTP_11];
 
+/// All listeners of inbound traffic.
+pub(super) fn listeners(scope: &Scope) -> Vec<Listener> {
+    let captured = (scope.class.interception != Interception::None).then(|| captured(scope));
+    let bound = scope
+        .inbound
+        .iter()
+        .filter_map(|inbound| bound(scope, inbound));
+    captured.into_iter().chain(bound).collect()
+}
+
+/// The listener of a port that has a socket of its own.
+fn bound(scope: &Scope, inbound: &Inbound) -> Option<Listener> {
+    let (ip, number) = (inbound.socket?, inbound.port.number);
+    let mut listener = on(ListenerName::address(ip, number).to_string(), ip, number);
+    listener.bind_to_port = None;
+    listener.traffic_direction = TrafficDirection::Inbound.into();
+    inspect::first_bytes(&mut listener, scope);
+    listener.filter_chains = of_port(scope, &inbound.port, None);
+    Some(listener)
+}
+
 /// `virtualInbound`.
-pub(super) fn listener(scope: &Scope) -> Listener {
+fn captured(scope: &Scope) -> Listener {
     let port = scope.mesh.inbound_port;
     let mut listener = everywhere(
         scope,
@@ -31,14 +53,15 @@ pub(super) fn listener(scope: &Scope) -> Listener {
     listener.listener_filters.push(inspect::original_dst());
     inspect::first_bytes(&mut listener, scope);
     let declared = scope
-        .class
         .inbound
         .iter()
-        .filter(|inbound| inbound.number != port);
+        .filter(|inbound| inbound.socket.is_none() && inbound.port.number != port);
     listener.filter_chains = std::iter::once(loop_guard(scope))
         .chain(undeclared(scope))
         .chain(secured(scope))
-        .chain(declared.flat_map(|inbound| of_port(scope, inbound)))
+        .chain(
+            declared.flat_map(|inbound| of_port(scope, &inbound.port, Some(inbound.port.number))),
+        )
         .collect();
     listener
 }
@@ -121,8 +144,8 @@ fn undeclared(scope: &Scope) -> Vec<FilterChain> {
 /// Ports that no service declares, but whose mode a policy sets.
 fn secured(scope: &Scope) -> impl Iterator<Item = FilterChain> {
     let is_declared = |number: u16| {
-        let mut declared = scope.class.inbound.iter();
-        declared.any(|inbound| inbound.number == number)
+        let mut declared = scope.inbound.iter();
+        declared.any(|inbound| inbound.port.number == number)
     };
     let ports = scope
         .mtls
@@ -142,13 +165,14 @@ fn secured(scope: &Scope) -> impl Iterator<Item = FilterChain> {
     })
 }
 
-fn of_port(scope: &Scope, port: &InboundPort) -> Vec<FilterChain> {
+/// The chains of a port; `number` tells it apart from the others of its listener.
+fn of_port(scope: &Scope, port: &InboundPort, number: Option<u16>) -> Vec<FilterChain> {
     let mode = scope.mtls.on_port(port.number);
     chains(
         scope,
         &Served {
             port: Some(port),
-            number: Some(port.number),
+            number,
             kind: Kind::of(port.protocol),
             mode,
         },

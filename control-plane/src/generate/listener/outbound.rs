@@ -21,10 +21,11 @@ use xds_proto::name::{
 use xds_proto::pb::envoy::config::core::v3::TrafficDirection;
 use xds_proto::pb::envoy::config::listener::v3::{Filter, FilterChain, Listener};
 
-/// All listeners of outbound traffic.
+/// All listeners of captured outbound traffic.
 pub(super) fn listeners(scope: &Scope) -> Vec<Listener> {
-    let virtual_listener =
-        (scope.class.interception != Interception::None).then(|| capturing(scope));
+    if scope.class.interception == Interception::None {
+        return Vec::new();
+    }
     let mut by_address: BTreeMap<(IpAddr, u16), Listener> = BTreeMap::new();
     for service in scope.services() {
         for port in service.ports().filter(|port| !port.protocol.is_http()) {
@@ -36,8 +37,7 @@ pub(super) fn listeners(scope: &Scope) -> Vec<Listener> {
             }
         }
     }
-    virtual_listener
-        .into_iter()
+    std::iter::once(capturing(scope))
         .chain(wildcard::listeners(scope))
         .chain(by_address.into_values())
         .collect()
@@ -157,7 +157,7 @@ fn capturing(scope: &Scope) -> Listener {
 }
 
 fn unknown_cluster(scope: &Scope) -> &'static str {
-    match scope.mesh.outbound_policy {
+    match scope.outbound_policy() {
         OutboundPolicy::AllowAny => PASSTHROUGH_CLUSTER,
         OutboundPolicy::RegistryOnly => BLACK_HOLE_CLUSTER,
     }
@@ -185,9 +185,14 @@ fn dialled(service: &ScopedService, port: &ServicePort) -> Vec<IpAddr> {
     single.map(ipnet::IpNet::addr).collect()
 }
 
-fn of_address(scope: &Scope, service: &ScopedService, port: &ServicePort, ip: IpAddr) -> Listener {
+/// The listener of one address of a service.
+pub(super) fn of_address(
+    scope: &Scope,
+    service: &ScopedService,
+    port: &ServicePort,
+    ip: IpAddr,
+) -> Listener {
     let mut listener = on(
-        scope,
         ListenerName::address(ip, port.number).to_string(),
         ip,
         port.number,

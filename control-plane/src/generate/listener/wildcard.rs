@@ -5,7 +5,7 @@ use super::outbound::{bytes_to_service, tls_rules, unknown_chain};
 use super::{everywhere, http, inspect};
 use crate::generate::{route, wire};
 use crate::model::service::{Allocate, ServicePort};
-use crate::scope::{Families, Interception, Scope, ScopedService};
+use crate::scope::{Families, Scope, ScopedService};
 use ipnet::IpNet;
 use std::collections::{BTreeSet, HashSet};
 use xds_proto::name::ListenerName;
@@ -48,8 +48,7 @@ fn of_port(scope: &Scope, port: u16, serves_http: bool) -> Listener {
     let any = wire::unspecified(scope.class.families == Families::V6);
     let name = ListenerName::address(any, port).to_string();
     let mut listener = everywhere(scope, name.clone(), port, TrafficDirection::Outbound);
-    listener.bind_to_port =
-        (scope.class.interception != Interception::None).then(|| wire::truth(false));
+    listener.bind_to_port = Some(wire::truth(false));
     inspect::first_bytes(&mut listener, scope);
     if serves_http {
         listener.filter_chains.push(http_chain(scope, &name, port));

@@ -138,3 +138,44 @@ fn the_root_namespace_closes_workloads_everywhere() {
     assert_eq!(names("dev", "b"), ["dev", "all-b"]);
     assert!(names("other", "a").is_empty());
 }
+
+#[test]
+fn the_narrowest_and_oldest_sidecar_wins() {
+    const APP: &[(&str, &str)] = &[("app", "a")];
+    let mut policies = Policies::default();
+    for (namespace, name, selector, created) in [
+        ("istio-system", "mesh", &[][..], 9),
+        ("istio-system", "elsewhere", APP, 0),
+        ("prod", "ns", &[], 5),
+        ("prod", "younger", &[], 6),
+        ("prod", "workload", APP, 7),
+    ] {
+        let origin = Object {
+            kind: Kind::Sidecar,
+            namespace: namespace.into(),
+            name: name.into(),
+        };
+        let sidecar = Sidecar {
+            origin: origin.clone(),
+            created: Created(created),
+            selector: selector.iter().copied().collect(),
+            ingress: Vec::new(),
+            egress: Vec::new(),
+            allow_any: None,
+        };
+        policies.sidecars.insert(origin, Arc::new(sidecar));
+    }
+    for (namespace, app, want) in [
+        ("prod", "a", "workload"),
+        ("prod", "b", "ns"),
+        ("dev", "a", "mesh"),
+    ] {
+        let labels = [("app", app)].into_iter().collect();
+        let target = Target {
+            namespace,
+            labels: &labels,
+        };
+        let found = policies.sidecar(target, "istio-system").unwrap();
+        assert_eq!(*found.origin.name, *want, "{namespace} {app}");
+    }
+}
