@@ -4,6 +4,7 @@
 
 mod class;
 mod delegate;
+mod imports;
 mod inbound;
 mod mesh;
 mod service;
@@ -18,7 +19,7 @@ use crate::model::authn::{EffectiveMtls, MtlsMode};
 use crate::model::endpoint::Endpoint;
 use crate::model::route::VirtualService;
 use crate::model::service::Service;
-use crate::model::sidecar::Sidecar;
+use crate::model::sidecar::{Egress, Sidecar};
 use crate::store::{Call, Snapshot, Target};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -107,6 +108,11 @@ impl Scope {
         }
     }
 
+    /// Whether the class may call the service by this listener of its `Sidecar`.
+    pub(crate) fn lists(&self, egress: &Egress, service: &Service) -> bool {
+        imports::lists(egress, service, &self.class.namespace)
+    }
+
     /// Whether the class's `Sidecar`, if it has one, lets it call the service.
     fn imports(&self, service: &Service) -> bool {
         let Some(sidecar) = self
@@ -117,7 +123,7 @@ impl Scope {
             return true;
         };
         let mut listeners = sidecar.egress.iter();
-        listeners.any(|egress| egress.imports(service, &self.class.namespace))
+        listeners.any(|egress| self.lists(egress, service))
     }
 
     /// Whether an endpoint's sidecar accepts mesh TLS on a port: it has one, and no policy switches it off.

@@ -1,8 +1,7 @@
 //! What a workload's sidecar listens on and may call: Istio `Sidecar`.
 
-use super::service::{Protocol, Service};
+use super::service::Protocol;
 use super::{Created, Labels, Name, Object};
-use crate::store::hosts;
 use std::net::IpAddr;
 
 /// One `Sidecar` object.
@@ -91,16 +90,6 @@ pub enum EgressProtocol {
     Tcp,
 }
 
-impl Egress {
-    /// Whether the workload may call the service here.
-    #[must_use]
-    pub fn imports(&self, service: &Service, own_namespace: &str) -> bool {
-        self.hosts
-            .iter()
-            .any(|pattern| pattern.covers(service, own_namespace))
-    }
-}
-
 /// `NAMESPACE/HOST`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPattern {
@@ -121,16 +110,4 @@ pub enum NamespacePattern {
     Nowhere,
     /// By name.
     Named(Name),
-}
-
-impl HostPattern {
-    fn covers(&self, service: &Service, own_namespace: &str) -> bool {
-        let here = match &self.namespace {
-            NamespacePattern::Any => true,
-            NamespacePattern::Own => *service.namespace == *own_namespace,
-            NamespacePattern::Nowhere => false,
-            NamespacePattern::Named(name) => *name == service.namespace,
-        };
-        here && hosts::covers(&self.host, &service.host)
-    }
 }

@@ -21,9 +21,7 @@ pub(super) fn listeners(scope: &Scope) -> Vec<Listener> {
     for (egress, ip) in bound(scope) {
         let services: Vec<&ScopedService> = scope
             .services()
-            .filter(|service| {
-                egress.is_none_or(|egress| egress.imports(&service.service, &scope.class.namespace))
-            })
+            .filter(|service| egress.is_none_or(|egress| scope.lists(egress, &service.service)))
             .collect();
         match egress.and_then(|egress| egress.port) {
             Some(port) => drop(

@@ -64,5 +64,5 @@ pub(super) fn with_another_port<'a>(
 fn imported<'a>(scope: &'a Scope, egress: &'a Egress) -> impl Iterator<Item = &'a ScopedService> {
     scope
         .services()
-        .filter(|service| egress.imports(&service.service, &scope.class.namespace))
+        .filter(|service| scope.lists(egress, &service.service))
 }
