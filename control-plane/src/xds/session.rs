@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use xds_proto::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use xds_proto::resource::ResourceKind;
 
+use crate::model::Name;
 use crate::push::{Pending, View};
 
 use super::status::TypeStatus;
@@ -162,27 +163,29 @@ impl Session {
             Dialect::Delta => delta::update(watch, view, hold),
             Dialect::StateOfTheWorld => sotw::update(watch, view, hold),
         };
-        let Some(update) = update else { return };
-        let nonce = watch.sent(&update);
-        if kind == ResourceKind::Cluster {
-            self.refresh_endpoints(&update);
-        }
-        out.push(Response {
+        let Some(mut update) = update else { return };
+        let changed = std::mem::take(&mut update.changed);
+        let parts = match self.dialect {
+            Dialect::Delta => update.parts(),
+            Dialect::StateOfTheWorld => vec![update],
+        };
+        let response = |(nonce, update)| Response {
             kind,
             nonce,
             update,
-        });
+        };
+        out.extend(watch.sent(parts).into_iter().map(response));
+        if kind == ResourceKind::Cluster {
+            self.refresh_endpoints(&changed);
+        }
     }
 
     /// A replaced cluster warms up and wants its endpoints anew; Envoy's delta client does not ask for them again.
-    fn refresh_endpoints(&mut self, update: &Update) {
+    fn refresh_endpoints(&mut self, changed: &[Name]) {
         let Some(endpoints) = self.watches.get_mut(&ResourceKind::Endpoint) else {
             return;
         };
-        update
-            .changed
-            .iter()
-            .for_each(|name| endpoints.refresh(name));
+        changed.iter().for_each(|name| endpoints.refresh(name));
     }
 
     fn referrers_settled(&self) -> bool {

@@ -79,6 +79,13 @@ impl TypeStatus {
         });
     }
 
+    /// Whether the response with this number or a later one was refused.
+    pub(super) fn rejected_since(&self, nonce: u64) -> bool {
+        self.rejected
+            .as_ref()
+            .is_some_and(|rejection| rejection.nonce >= nonce)
+    }
+
     /// Version of the newest response, zero before the first.
     pub(super) fn version(&self) -> u64 {
         self.sent.as_ref().map_or(0, |mark| mark.version)

@@ -13,6 +13,8 @@ use super::status::TypeStatus;
 
 /// Answers to explicit requests may overlap up to this many unacknowledged responses.
 const MAX_IN_FLIGHT: usize = 32;
+/// Resource bytes in one delta response. Clients limit what they receive in one message, many of them to 4 MiB.
+const PART_BYTES: usize = 2 << 20;
 /// Names that one stream may subscribe to per type; beyond it the stream is refused.
 pub(super) const MAX_NAMES: usize = 200_000;
 
@@ -65,6 +67,8 @@ pub(super) struct Owed {
 
 struct InFlight {
     nonce: u64,
+    /// Number of the first part of the response that this is a part of.
+    round: u64,
     version: u64,
     names: Vec<Name>,
 }
@@ -163,6 +167,8 @@ impl Watch {
                 continue;
             }
             match rejection {
+                // One refused part is a refused response, whatever becomes of the others.
+                None if self.status.rejected_since(sent.round) => {}
                 None => self.status.accept(nonce, sent.version),
                 Some(reason) => {
                     self.status.reject(nonce, reason);
@@ -174,12 +180,19 @@ impl Watch {
         Nonce::Current
     }
 
-    /// Notes that `update` goes out and returns its nonce.
-    pub(super) fn sent(&mut self, update: &Update) -> u64 {
+    /// Notes that the parts of a response go out and gives each its nonce.
+    pub(super) fn sent(&mut self, parts: Vec<Update>) -> Vec<(u64, Update)> {
+        let round = self.last_nonce + 1;
+        let number = |part| (self.sent_part(&part, round), part);
+        parts.into_iter().map(number).collect()
+    }
+
+    fn sent_part(&mut self, update: &Update, round: u64) -> u64 {
         self.last_nonce += 1;
         let names = update.resources.iter().map(|r| r.name.clone()).collect();
         self.in_flight.push_back(InFlight {
             nonce: self.last_nonce,
+            round,
             version: update.version,
             names,
         });
@@ -276,6 +289,39 @@ impl Watch {
     }
 }
 
+impl Update {
+    /// The same in messages of bounded size (delta only). Removals go with the last one.
+    pub(super) fn parts(self) -> Vec<Self> {
+        self.parts_of(PART_BYTES)
+    }
+
+    fn parts_of(self, limit: usize) -> Vec<Self> {
+        let Self {
+            resources,
+            removed,
+            changed: _, // what became of them is settled before anything is sent
+            version,
+        } = self;
+        let part = || Self {
+            version,
+            ..Self::default()
+        };
+        let (mut parts, mut last, mut bytes) = (Vec::new(), part(), 0);
+        for resource in resources {
+            let size = resource.any.len() + resource.name.len();
+            if bytes > 0 && bytes + size > limit {
+                parts.push(std::mem::replace(&mut last, part()));
+                bytes = 0;
+            }
+            bytes += size;
+            last.resources.push(resource);
+        }
+        last.removed = removed;
+        parts.push(last);
+        parts
+    }
+}
+
 /// What a push may have changed for a watch.
 #[derive(Debug)]
 pub(super) enum Change {
@@ -286,4 +332,62 @@ pub(super) enum Change {
         names: BTreeSet<Name>,
         hosts: BTreeSet<Name>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn update(sizes: &[usize]) -> Update {
+        let resource = |(number, size): (usize, &usize)| {
+            Arc::new(Resource {
+                kind: ResourceKind::Cluster,
+                name: number.to_string().into(),
+                version: 1,
+                any: Bytes::from(vec![0; *size]),
+            })
+        };
+        Update {
+            resources: sizes.iter().enumerate().map(resource).collect(),
+            removed: vec!["gone".into()],
+            changed: Vec::new(),
+            version: 7,
+        }
+    }
+
+    #[test]
+    fn a_large_response_goes_in_parts_of_bounded_size_and_nothing_is_lost() {
+        let parts = update(&[40, 40, 40, 200, 1]).parts_of(100);
+        let names = |part: &Update| -> Vec<String> {
+            part.resources.iter().map(|r| r.name.to_string()).collect()
+        };
+        let all: Vec<_> = parts.iter().map(names).collect();
+        assert_eq!(all, [vec!["0", "1"], vec!["2"], vec!["3"], vec!["4"]]);
+        let removed: Vec<_> = parts.iter().map(|part| part.removed.len()).collect();
+        assert_eq!(removed, [0, 0, 0, 1]);
+        assert!(parts.iter().all(|part| part.version == 7));
+        assert_eq!(
+            update(&[]).parts_of(100).len(),
+            1,
+            "removals alone are a response"
+        );
+    }
+
+    #[test]
+    fn a_response_of_which_one_part_is_refused_is_refused() {
+        let mut watch = Watch::new(ResourceKind::Cluster);
+        let parts = watch.sent(update(&[60, 60, 60]).parts_of(100));
+        let nonces: Vec<_> = parts
+            .iter()
+            .map(|(nonce, _)| format!("{nonce:x}"))
+            .collect();
+        watch.settle(&nonces[0], None);
+        watch.settle(&nonces[1], Some("no"));
+        watch.settle(&nonces[2], None);
+        assert!(watch.status.rejected.is_some() && !watch.is_settled());
+        let again = watch.sent(update(&[60]).parts_of(100));
+        watch.settle(&format!("{:x}", again[0].0), None);
+        assert!(watch.status.rejected.is_none() && watch.is_settled());
+    }
 }
