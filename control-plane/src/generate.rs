@@ -25,14 +25,18 @@ mod endpoint;
 mod http_filters;
 mod listener;
 mod locality;
+mod memo;
 mod resource;
 mod route;
 mod tls;
 mod wire;
 
+pub use memo::Memo;
 pub use resource::{Resource, ResourceSet};
 
-use crate::scope::Scope;
+use std::sync::Arc;
+
+use crate::scope::{Scope, ScopedService};
 use xds_proto::resource::ResourceKind;
 
 /// All resources of one kind that the scope's proxies get.
@@ -40,17 +44,37 @@ use xds_proto::resource::ResourceKind;
 /// Secrets are not among them: they come from the proxy's own source, and are only named here.
 #[must_use]
 pub fn generate(scope: &Scope, kind: ResourceKind) -> ResourceSet {
-    let resources = match kind {
-        ResourceKind::Cluster => cluster::generate(scope),
-        ResourceKind::Endpoint => endpoint::generate(scope),
-        ResourceKind::Listener => listener::generate(scope),
-        ResourceKind::Route => route::generate(scope),
+    again(scope, kind, &mut Memo::default())
+}
+
+/// The same as [`generate`], byte for byte, for a class of which `memo` keeps what was generated before.
+#[must_use]
+pub fn again(scope: &Scope, kind: ResourceKind, memo: &mut Memo) -> ResourceSet {
+    let new = |resources: Vec<Resource>| resources.into_iter().map(Arc::new).collect();
+    match kind {
+        ResourceKind::Cluster => {
+            let outbound =
+                memo.each_service(scope, kind, |_| false, |s| cluster::of_service(scope, s));
+            let fixed = cluster::fixed(scope).into_iter().map(Arc::new);
+            fixed.chain(outbound).collect()
+        }
+        ResourceKind::Route => {
+            let own = memo.each_service(scope, kind, names_others, |s| route::of_service(scope, s));
+            let shared = route::shared(scope).into_iter().map(Arc::new);
+            shared.chain(own).collect()
+        }
+        ResourceKind::Endpoint => new(endpoint::generate(scope)),
+        ResourceKind::Listener => new(listener::generate(scope)),
         ResourceKind::VirtualHost
         | ResourceKind::Secret
         | ResourceKind::ExtensionConfig
-        | ResourceKind::NameTable => Vec::new(),
-    };
-    resources.into_iter().collect()
+        | ResourceKind::NameTable => ResourceSet::default(),
+    }
+}
+
+/// Rules may send to any service.
+fn names_others(service: &ScopedService) -> bool {
+    service.rules.is_some()
 }
 
 /// The one resource with this name, byte-equal to the one that [`generate`] delivers; `None` where the scope has none.

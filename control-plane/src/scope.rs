@@ -24,6 +24,15 @@ use crate::store::{Call, Snapshot, Target};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+/// What the generators read beside services, of one class of proxies: equal conditions and equal services give equal
+/// resources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Conditions {
+    mesh: Arc<MeshSettings>,
+    /// Generations of policies, namespaces and the mesh's own settings.
+    world: [u64; 3],
+}
+
 /// Everything that one class of proxies may see: a view of the world, worked out when it is asked for.
 #[derive(Debug)]
 pub struct Scope {
@@ -67,6 +76,19 @@ impl Scope {
     /// The services that the class may call, sorted by host.
     pub(crate) fn services(&self) -> impl Iterator<Item = &ScopedService> {
         self.services.get_or_init(|| self.all_services()).values()
+    }
+
+    /// What resources depend on beside services.
+    pub(crate) fn conditions(&self) -> Conditions {
+        let generations = self.world.generations();
+        Conditions {
+            mesh: Arc::clone(&self.mesh),
+            world: [
+                generations.policies,
+                generations.namespaces,
+                generations.mesh,
+            ],
+        }
     }
 
     /// The visible service with this host; does not look at any other.

@@ -25,17 +25,19 @@ const MESH_TLS: &str = "tlsMode-istio";
 /// Name of the transport that all other endpoints get.
 const PLAINTEXT: &str = "tlsMode-disabled";
 
-/// All clusters of the scope.
-pub(crate) fn generate(scope: &Scope) -> Vec<Resource> {
-    let fixed = [black_hole(scope), passthrough(scope)];
-    let outbound = scope
-        .services()
-        .flat_map(|service| of_service(scope, service));
-    fixed
+/// The clusters that do not belong to a service that is called.
+pub(crate) fn fixed(scope: &Scope) -> Vec<Resource> {
+    [black_hole(scope), passthrough(scope)]
         .into_iter()
         .chain(inbound::clusters(scope))
-        .chain(outbound)
         .map(|cluster| Resource::of(&cluster))
+        .collect()
+}
+
+/// All clusters of a service: each port whole, and each of its subsets.
+pub(crate) fn of_service(scope: &Scope, service: &ScopedService) -> Vec<Resource> {
+    targets(service)
+        .map(|target| Resource::of(&outbound(scope, &target)))
         .collect()
 }
 
@@ -99,7 +101,7 @@ pub(crate) fn with_target<T>(
     }))
 }
 
-/// All clusters of a service: each port whole, and each of its subsets.
+/// What the clusters of a service stand for.
 pub(crate) fn targets(service: &ScopedService) -> impl Iterator<Item = Target<'_>> {
     let subsets = || std::iter::once(None).chain(service.subsets().iter().map(Some));
     service.ports().flat_map(move |port| {
@@ -109,13 +111,6 @@ pub(crate) fn targets(service: &ScopedService) -> impl Iterator<Item = Target<'_
             subset,
         })
     })
-}
-
-fn of_service<'a>(
-    scope: &'a Scope,
-    service: &'a ScopedService,
-) -> impl Iterator<Item = Cluster> + 'a {
-    targets(service).map(|target| outbound(scope, &target))
 }
 
 #[expect(

@@ -75,10 +75,16 @@ impl ResourceSet {
 impl FromIterator<Resource> for ResourceSet {
     /// Of two resources with one name the first wins.
     fn from_iter<I: IntoIterator<Item = Resource>>(resources: I) -> Self {
+        resources.into_iter().map(Arc::new).collect()
+    }
+}
+
+impl FromIterator<Arc<Resource>> for ResourceSet {
+    /// Of two resources with one name the first wins.
+    fn from_iter<I: IntoIterator<Item = Arc<Resource>>>(resources: I) -> Self {
         let mut set = BTreeMap::new();
         for resource in resources {
-            set.entry(resource.name.clone())
-                .or_insert_with(|| Arc::new(resource));
+            set.entry(resource.name.clone()).or_insert(resource);
         }
         Self(set)
     }

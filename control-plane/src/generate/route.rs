@@ -27,17 +27,18 @@ use xds_proto::pb::envoy::config::route::v3::{Route, RouteConfiguration, Virtual
 /// The port on which rules for unknown hosts are served.
 const DEFAULT_HTTP_PORT: u16 = 80;
 
-/// All route tables of the scope.
-pub(crate) fn generate(scope: &Scope) -> Vec<Resource> {
-    let shared = table_ports(scope)
+/// The tables that services share.
+pub(crate) fn shared(scope: &Scope) -> Vec<Resource> {
+    table_ports(scope)
         .into_iter()
-        .map(|port| by_port(scope, port));
-    let own = scope
-        .services()
-        .flat_map(|service| inspected(service).map(|port| own_table(scope, service, port)));
-    shared
-        .chain(own)
-        .map(|table| Resource::of(&table))
+        .map(|port| Resource::of(&by_port(scope, port)))
+        .collect()
+}
+
+/// The tables of a service alone.
+pub(crate) fn of_service(scope: &Scope, service: &ScopedService) -> Vec<Resource> {
+    inspected(service)
+        .map(|port| Resource::of(&own_table(scope, service, port)))
         .collect()
 }
 

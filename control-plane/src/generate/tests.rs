@@ -1,9 +1,10 @@
 //! Whole worlds in, all resources out: `testdata/generate/<case>/{proxy,input,expected}.yaml`. `BLESS=1` rewrites what is
 //! expected.
 
+mod incremental;
 mod world;
 
-use super::{Resource, generate, one};
+use super::{Memo, Resource, again, generate, one};
 use crate::scope::Scope;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::Value;

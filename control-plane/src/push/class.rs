@@ -44,8 +44,9 @@ impl Class {
             current: Mutex::new(None),
         });
         let named = scoped.clone();
+        let memo = Mutex::new(generate::Memo::default());
         let view = View::new(
-            move |kind| generate::generate(&scoped.get(), kind),
+            move |kind| generate::again(&scoped.get(), kind, &mut memo.lock()),
             move |kind, name| generate::one(&named.get(), kind, name).map(Arc::new),
         );
         Self {

@@ -22,6 +22,21 @@ pub struct ScopedService {
 }
 
 impl ScopedService {
+    /// Whether nothing that decides how it is called is different.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        fn same<T: PartialEq>(one: &Option<Arc<T>>, other: &Option<Arc<T>>) -> bool {
+            match (one, other) {
+                (None, None) => true,
+                (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
+                (None, Some(_)) | (Some(_), None) => false,
+            }
+        }
+        (Arc::ptr_eq(&self.service, &other.service) || self.service == other.service)
+            && same(&self.endpoints, &other.endpoints)
+            && same(&self.rules, &other.rules)
+            && same(&self.policy, &other.policy)
+    }
+
     /// The ports that the mesh carries.
     pub(crate) fn ports(&self) -> impl Iterator<Item = &ServicePort> {
         self.service

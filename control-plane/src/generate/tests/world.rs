@@ -3,7 +3,7 @@
 use crate::model::Name;
 use crate::registry::Event;
 use crate::scope::{MeshSettings, ProxyClass, Scope};
-use crate::store::{Mesh, Snapshot, Store};
+use crate::store::{Mesh, Store};
 use serde::Deserialize;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ struct Proxy {
 /// A world and one proxy in it.
 pub(super) struct World {
     proxy: Proxy,
-    snapshot: Snapshot,
+    store: Store,
 }
 
 impl World {
@@ -36,27 +36,35 @@ impl World {
             std::fs::read_to_string(&path)
                 .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
         };
-        let proxy: Proxy = serde_saphyr::from_str(&text("proxy.yaml")).expect("proxy.yaml");
-        let documents = crate::crd::read(&text("input.yaml"), "cluster.local").expect("input.yaml");
+        Self::of(&text("proxy.yaml"), &text("input.yaml"))
+    }
+
+    /// The world of these objects, and this proxy in it.
+    pub(super) fn of(proxy: &str, objects: &str) -> Self {
+        let proxy: Proxy = serde_saphyr::from_str(proxy).expect("a proxy");
+        let store = Store::new(Mesh {
+            root_namespace: proxy.mesh.root_namespace().into(),
+            ..Mesh::default()
+        });
+        let mut world = Self { proxy, store };
+        world.replace(objects);
+        world
+    }
+
+    /// Other objects take the place of all there are.
+    pub(super) fn replace(&mut self, objects: &str) {
+        let documents = crate::crd::read(objects, "cluster.local").expect("objects");
         let broken = documents.iter().filter(|document| document.is_broken());
         let problems: Vec<_> = broken.flat_map(|document| &document.problems).collect();
-        assert!(problems.is_empty(), "{}: {problems:#?}", case.display());
+        assert!(problems.is_empty(), "{problems:#?}");
         let objects = documents
             .into_iter()
             .filter_map(|document| document.content)
             .collect();
-        let mut store = Store::new(Mesh {
-            root_namespace: proxy.mesh.root_namespace().into(),
-            ..Mesh::default()
-        });
-        store.apply(Event::Snapshot {
+        self.store.apply(Event::Snapshot {
             source: Name::from("test"),
             objects,
         });
-        Self {
-            proxy,
-            snapshot: store.snapshot(),
-        }
     }
 
     /// What the proxy sees.
@@ -68,9 +76,10 @@ impl World {
             namespace: self.proxy.namespace.clone(),
             domain: "cluster.local".to_owned(),
         };
-        let class = ProxyClass::of(&id, &self.proxy.metadata, &self.snapshot);
+        let snapshot = self.store.snapshot();
+        let class = ProxyClass::of(&id, &self.proxy.metadata, &snapshot);
         Scope::of(
-            &self.snapshot,
+            &snapshot,
             &Arc::new(MeshSettings::from(&self.proxy.mesh)),
             &class,
         )
