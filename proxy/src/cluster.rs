@@ -22,7 +22,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 pub use circuit_breaker::Breakers;
-pub use config::{ClusterConfig, Discovery};
+pub use config::{ClusterConfig, Discovery, EdsRules};
 pub use endpoint::{Endpoint, Locality};
 pub use endpoint_set::{EndpointSet, Host, HostHealth};
 pub use pick::{PickError, PickFacts, Picked};

@@ -4,9 +4,11 @@
 pub mod access_log;
 pub mod ads;
 pub mod bootstrap;
+pub(crate) mod discovery_file;
 pub mod flags;
 pub mod invalid;
 pub mod not_honoured;
 pub mod origin;
 pub mod sidecar;
+pub mod source;
 pub mod wire;

@@ -3,6 +3,7 @@
 
 mod cell;
 mod certificate;
+pub(crate) mod files;
 mod validation;
 
 pub use cell::{Generation, SecretCell};
@@ -12,6 +13,12 @@ pub use validation::{TrustRoots, ValidationContext};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use files::FromFiles;
+use xds_proto::name::SDS_GRPC_CLUSTER;
+
+use crate::config::source::Source;
 
 /// A secret's value.
 #[derive(Debug, Clone)]
@@ -42,10 +49,12 @@ pub enum InvalidSecret {
     RevocationList(String),
 }
 
-/// All secrets by name. Written by the control runtime only; readers hold cells.
+/// All secrets by source and name. Written by the control runtime only; readers hold cells.
 #[derive(Debug, Default)]
 pub struct Secrets {
-    cells: Mutex<BTreeMap<Arc<str>, Arc<SecretCell>>>,
+    cells: Mutex<BTreeMap<Arc<str>, Vec<Arc<SecretCell>>>>,
+    from_files: Mutex<Vec<FromFiles>>,
+    identity_over_stream: AtomicBool,
 }
 
 impl Secrets {
@@ -54,27 +63,66 @@ impl Secrets {
         Self::default()
     }
 
-    /// The cell of this name; an empty one is made if nobody asked for it before.
+    /// The cell of this name that the identity or the bootstrap fills; an empty one is made if nobody asked before.
     pub fn cell(&self, name: &str) -> Arc<SecretCell> {
+        self.cell_of(None, name)
+    }
+
+    /// The cell of this name whose value comes from a source of resources.
+    pub fn cell_from(&self, source: &Source, name: &str) -> Arc<SecretCell> {
+        match source {
+            Source::Stream(stream)
+                if stream.cluster == SDS_GRPC_CLUSTER && !self.asks_sds_grpc() =>
+            {
+                self.cell(name)
+            }
+            Source::Ads | Source::Stream(_) | Source::File(_) => self.cell_of(Some(source), name),
+        }
+    }
+
+    fn cell_of(&self, source: Option<&Source>, name: &str) -> Arc<SecretCell> {
         let mut cells = self.cells.lock();
-        if let Some(cell) = cells.get(name) {
+        if let Some(cell) = find(&cells, source, name) {
             return Arc::clone(cell);
         }
-        let cell = Arc::new(SecretCell::empty(name));
-        cells.insert(Arc::clone(cell.name()), Arc::clone(&cell));
+        let cell = Arc::new(SecretCell::from(source.cloned(), name));
+        let name = Arc::clone(cell.name());
+        cells.entry(name).or_default().push(Arc::clone(&cell));
         cell
     }
 
-    /// The cell of this name, whose value is to be asked for on the aggregated stream.
-    pub(crate) fn cell_over_ads(&self, name: &str) -> Arc<SecretCell> {
-        let cell = self.cell(name);
-        cell.set_over_ads();
-        cell
+    /// Secrets of the cluster `sds-grpc` come over a stream to it. Unless this is said, they are the workload's own, which
+    /// the identity fills.
+    pub fn ask_sds_grpc(&self) {
+        self.identity_over_stream.store(true, Ordering::Relaxed);
     }
 
-    /// Gives the secret of this name a new value.
+    fn asks_sds_grpc(&self) -> bool {
+        self.identity_over_stream.load(Ordering::Relaxed)
+    }
+
+    /// Gives the secret of this name that the identity or the bootstrap fills a new value.
     pub fn apply(&self, name: &str, secret: Secret) {
         self.cell(name).set(secret);
+    }
+
+    /// Lets go of a secret of a source that nothing names any more.
+    pub(crate) fn forget(&self, source: &Source, name: &str) {
+        let mut cells = self.cells.lock();
+        if let Some(group) = cells.get_mut(name) {
+            group.retain(|cell| cell.source() != Some(source));
+            if group.is_empty() {
+                cells.remove(name);
+            }
+        }
+    }
+
+    /// Drops empty cells that nobody holds, as a resource leaves them that was refused.
+    pub(crate) fn sweep(&self) {
+        self.cells.lock().retain(|_, group| {
+            group.retain(|cell| cell.is_ready() || Arc::strong_count(cell) > 1);
+            !group.is_empty()
+        });
     }
 
     /// Waits until the secret of this name has a value.
@@ -84,6 +132,15 @@ impl Secrets {
 
     /// All cells in the order of their names, for `/certs` and `/config_dump`.
     pub fn all(&self) -> Vec<Arc<SecretCell>> {
-        self.cells.lock().values().cloned().collect()
+        self.cells.lock().values().flatten().cloned().collect()
     }
+}
+
+fn find<'a>(
+    cells: &'a BTreeMap<Arc<str>, Vec<Arc<SecretCell>>>,
+    source: Option<&Source>,
+    name: &str,
+) -> Option<&'a Arc<SecretCell>> {
+    let group = cells.get(name)?;
+    group.iter().find(|cell| cell.source() == source)
 }

@@ -1,7 +1,9 @@
-//! The xDS client: one aggregated stream, incremental or state of the world, that keeps the stores up to date.
+//! The xDS client: streams, incremental or state of the world, and files that keep the stores up to date.
 //!
 //! * [`subscription`] says what to ask (pure), [`response`] what was answered (pure);
-//! * [`client`] owns the stream: connect, ask, apply, answer, and again with back-off when it is lost;
+//! * [`follow`] starts what follows a source: [`client`] owns one stream (connect, ask, apply, answer, and again with
+//!   back-off when it is lost), [`file`] one file;
+//! * [`shared`] is the one applier that all of them use;
 //! * [`apply`] owns the order in which resources take effect and the warming of what is not complete yet;
 //! * [`state`] is what `/config_dump`, `/ready` and the log show of it.
 //!
@@ -9,10 +11,18 @@
 
 pub(crate) mod apply;
 mod backoff;
-pub(crate) mod client;
+mod client;
 mod dialect;
+mod file;
+pub(crate) mod follow;
+mod refusals;
 mod response;
+mod shared;
 pub mod state;
+mod stream;
 mod subscription;
 
 pub use dialect::Dialect;
+
+#[cfg(test)]
+mod tests;

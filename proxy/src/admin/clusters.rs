@@ -90,7 +90,7 @@ fn text(cluster: &Cluster, state: &AdminState) -> String {
 
 fn status(cluster: &Cluster, state: &AdminState) -> ClusterStatus {
     let eds_service_name = match &cluster.config.discovery {
-        Discovery::Eds(service) => service.to_string(),
+        Discovery::Eds(eds) => eds.service.to_string(),
         Discovery::Static
         | Discovery::StrictDns(_)
         | Discovery::LogicalDns(_)

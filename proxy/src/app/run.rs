@@ -10,6 +10,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
+use xds_proto::name::SDS_GRPC_CLUSTER;
 use xds_proto::pb::envoy::config::cluster::v3::Cluster;
 use xds_proto::resource::pack;
 
@@ -31,7 +32,7 @@ use crate::telemetry::istio::Workload;
 use crate::telemetry::metrics::Registry;
 use crate::worker::{self, Workers};
 use crate::xds::apply::{Applier, Stores, Wanted, convert};
-use crate::xds::client::Client;
+use crate::xds::follow::{self, Following};
 use crate::xds::state::XdsState;
 
 /// Everything a proxy is started with.
@@ -111,10 +112,19 @@ fn apply_static(bootstrap: &Bootstrap, stores: &Stores) -> anyhow::Result<()> {
     let refused =
         |(name, reason): (String, String)| anyhow::anyhow!("{name:?} is refused: {reason}");
     for secret in &bootstrap.secrets {
-        let (name, secret) = convert::secret(&pack(secret), stores)
+        let convert::NamedSecret {
+            name,
+            secret,
+            files,
+        } = convert::secret(&pack(secret), stores)
             .map_err(refused)
             .context("static secret")?;
-        stores.secrets.apply(&name, secret);
+        let cell = stores.secrets.cell(&name);
+        cell.set(secret);
+        stores.secrets.follow_files(&cell, files);
+    }
+    if sidecar_is_elsewhere(bootstrap) {
+        stores.secrets.ask_sds_grpc();
     }
     apply_static_clusters(bootstrap.clusters.clone(), stores)?;
     let mut named = NamedFields::default();
@@ -129,6 +139,12 @@ fn apply_static(bootstrap: &Bootstrap, stores: &Stores) -> anyhow::Result<()> {
             .apply(&listener.name.clone(), Some(Arc::new(listener)));
     }
     Ok(())
+}
+
+/// Whether an agent beside this proxy serves the workload's identity, as pilot-agent does for Envoy.
+fn sidecar_is_elsewhere(bootstrap: &Bootstrap) -> bool {
+    let mut names = bootstrap.clusters.iter().map(|cluster| &cluster.name);
+    names.any(|name| name == SDS_GRPC_CLUSTER)
 }
 
 /// Puts the clusters of a bootstrap in force.
@@ -259,27 +275,28 @@ impl Proxy {
     }
 
     fn follow_xds(&self, start: &Start) {
-        let Some(ads) = start.bootstrap.ads.clone() else {
-            self.lifecycle.advance(Phase::Live);
-            return;
-        };
         let wanted = Wanted {
-            listeners: start.bootstrap.lds,
-            clusters: start.bootstrap.cds,
+            listeners: start.bootstrap.lds.clone(),
+            clusters: start.bootstrap.cds.clone(),
         };
+        if wanted == Wanted::default() {
+            self.lifecycle.advance(Phase::Live);
+        }
         let applier = Applier::new(
             self.stores.clone(),
             self.xds.clone(),
             wanted,
             self.lifecycle.clone(),
         );
-        let client = Client::new(
-            ads,
-            start.bootstrap.node.clone(),
-            self.stores.clusters.clone(),
+        let following = Following {
+            ads: start.bootstrap.ads.clone(),
+            node: start.bootstrap.node.clone(),
+            clusters: self.stores.clusters.clone(),
             applier,
-        );
-        tokio::task::spawn_local(client.run());
+        };
+        tokio::task::spawn_local(follow::run(following));
+        let secrets = self.stores.secrets.clone();
+        tokio::task::spawn_local(async move { secrets.look_for_ever().await });
     }
 
     /// Inbound connections end gently; outbound ones keep working, since the application may need them to shut down.

@@ -16,6 +16,7 @@ use super::outlier::OutlierConfig;
 use super::subset::{LabelSet, SubsetConfig};
 use crate::config::not_honoured::NotHonoured;
 use crate::config::origin::Origin;
+use crate::config::source::Source;
 use crate::http::config::{Http1Options, Http2Options};
 use crate::http::head::HeaderKey;
 use crate::secret::SecretCell;
@@ -116,10 +117,19 @@ pub enum Discovery {
     StrictDns(DnsRules),
     /// One address of one name at a time.
     LogicalDns(DnsRules),
-    /// EDS, under this name.
-    Eds(Arc<str>),
+    /// EDS.
+    Eds(EdsRules),
     /// Wherever the connection was going.
     OriginalDst(OriginalDst),
+}
+
+/// Endpoints of a cluster that come as resources of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EdsRules {
+    /// Where they come from.
+    pub source: Source,
+    /// The name they are asked for by.
+    pub service: Arc<str>,
 }
 
 /// Name resolution of a cluster.

@@ -1,4 +1,4 @@
-//! How the aggregated xDS stream is reached, from an `envoy.config.core.v3.ApiConfigSource`.
+//! How a stream of resources, the aggregated one or one of its own, is reached: from an `envoy.config.core.v3.ApiConfigSource`.
 
 use std::path::PathBuf;
 
@@ -6,13 +6,14 @@ use xds_proto::pb::envoy::config::core::v3::api_config_source::ApiType;
 use xds_proto::pb::envoy::config::core::v3::grpc_service::{EnvoyGrpc, TargetSpecifier};
 use xds_proto::pb::envoy::config::core::v3::{ApiConfigSource, GrpcService, HeaderValue};
 
-use super::bootstrap::InvalidBootstrap;
+use super::invalid::InvalidField;
 use super::not_honoured::NotHonouredFields;
+use super::wire::Read;
 use crate::xds::Dialect;
 
-/// The aggregated xDS stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AdsConfig {
+/// A stream of resources.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamConfig {
     /// Incremental or state of the world.
     pub dialect: Dialect,
     /// The static cluster behind which the server is found.
@@ -25,15 +26,15 @@ pub struct AdsConfig {
     pub token: Option<PathBuf>,
 }
 
-impl AdsConfig {
+impl StreamConfig {
     #[expect(deprecated, reason = "the retired value is refused by name")]
     pub(crate) fn read(
         source: ApiConfigSource,
         field: &str,
         fields: &mut NotHonouredFields,
-    ) -> Result<Self, InvalidBootstrap> {
+    ) -> Read<Self> {
         let invalid =
-            |name: &str, reason: String| InvalidBootstrap::field(format!("{field}.{name}"), reason);
+            |name: &str, reason: String| InvalidField::new(format!("{field}.{name}"), reason);
         let ApiConfigSource {
             api_type,
             transport_api_version: _, // only v3 resources are ever accepted, whatever it says
@@ -96,7 +97,7 @@ impl AdsConfig {
         dialect: Dialect,
         field: &str,
         fields: &mut NotHonouredFields,
-    ) -> Result<Self, InvalidBootstrap> {
+    ) -> Read<Self> {
         let GrpcService {
             timeout,
             initial_metadata,
@@ -114,7 +115,7 @@ impl AdsConfig {
             "a lost stream is opened again with back-off",
         );
         let Some(TargetSpecifier::EnvoyGrpc(target)) = target_specifier else {
-            return Err(InvalidBootstrap::field(
+            return Err(InvalidField::new(
                 field,
                 "must have envoy_grpc with a static cluster; google_grpc is not spoken",
             ));

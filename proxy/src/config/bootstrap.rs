@@ -14,8 +14,9 @@ use xds_proto::pb::envoy::config::core::v3::Node;
 use xds_proto::pb::envoy::config::listener::v3::Listener;
 use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3::Secret;
 
-use super::ads::AdsConfig;
+use super::ads::StreamConfig;
 use super::not_honoured::NotHonoured;
+use super::source::Source;
 
 mod proto;
 
@@ -31,11 +32,11 @@ pub struct Bootstrap {
     /// Secrets that never change.
     pub secrets: Vec<Secret>,
     /// The aggregated xDS stream, if there is one.
-    pub ads: Option<AdsConfig>,
-    /// Whether listeners come over that stream.
-    pub lds: bool,
-    /// Whether clusters come over that stream.
-    pub cds: bool,
+    pub ads: Option<StreamConfig>,
+    /// Where listeners come from, if any do beside the static ones.
+    pub lds: Option<Source>,
+    /// Where clusters come from, if any do beside the static ones.
+    pub cds: Option<Source>,
     /// Where the admin interface listens, if anywhere.
     pub admin: Option<SocketAddr>,
     /// What the bootstrap says and is not acted upon.

@@ -15,9 +15,10 @@ use xds_proto::spiffe::SpiffeId;
 use xds_proto::well_known::{self, path, port};
 use xds_proto::{name, protobuf_struct};
 
-use super::ads::AdsConfig;
+use super::ads::StreamConfig;
 use super::bootstrap::Bootstrap;
 use super::not_honoured::NotHonoured;
+use super::source::Source;
 use crate::xds::Dialect;
 
 mod cluster;
@@ -267,15 +268,15 @@ fn bootstrap(
         listeners: Vec::new(),
         clusters: vec![xds, authority],
         secrets: Vec::new(),
-        ads: Some(AdsConfig {
+        ads: Some(StreamConfig {
             dialect: Dialect::Delta,
             cluster: name::XDS_GRPC_CLUSTER.to_owned(),
             authority: String::new(),
             metadata: Vec::new(),
             token: Some(ca.token.clone()),
         }),
-        lds: true,
-        cds: true,
+        lds: Some(Source::Ads),
+        cds: Some(Source::Ads),
         admin: Some(([127, 0, 0, 1], proxy_config.proxy_admin_port()).into()),
         not_honoured: not_honoured(proxy_config),
         message,

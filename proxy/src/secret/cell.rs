@@ -1,11 +1,12 @@
 //! One secret: a place whose value arrives and is replaced while TLS contexts look at it.
 
 use super::{Certificate, Secret, ValidationContext};
+use crate::config::source::Source;
 use crate::transport::tls::TlsError;
 use arc_swap::ArcSwapOption;
 use std::iter::Sum;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 use tokio::sync::watch;
 
@@ -20,7 +21,7 @@ pub struct SecretCell {
     value: ArcSwapOption<Value>,
     generation: AtomicU64,
     changed: watch::Sender<u64>,
-    over_ads: AtomicBool,
+    source: Option<Source>,
 }
 
 #[derive(Debug)]
@@ -30,14 +31,19 @@ struct Value {
 }
 
 impl SecretCell {
-    /// A cell whose value has not arrived.
+    /// A cell whose value has not arrived, and comes from no source of resources.
     pub fn empty(name: &str) -> Self {
+        Self::from(None, name)
+    }
+
+    /// A cell whose value is to come from a source of resources.
+    pub(super) fn from(source: Option<Source>, name: &str) -> Self {
         Self {
             name: name.into(),
             value: ArcSwapOption::empty(),
             generation: AtomicU64::new(0),
             changed: watch::Sender::new(0),
-            over_ads: AtomicBool::new(false),
+            source,
         }
     }
 
@@ -53,13 +59,10 @@ impl SecretCell {
         &self.name
     }
 
-    /// Whether its value is to be asked for on the aggregated stream.
-    pub fn is_over_ads(&self) -> bool {
-        self.over_ads.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_over_ads(&self) {
-        self.over_ads.store(true, Ordering::Relaxed);
+    /// The source of resources that its value comes from; `None` where the identity, the bootstrap or the configuration
+    /// itself has it.
+    pub fn source(&self) -> Option<&Source> {
+        self.source.as_ref()
     }
 
     /// Replaces the value; new connections use it, existing ones keep what they have.

@@ -15,13 +15,15 @@ use super::state::XdsState;
 use super::subscription::{Interest, NameChanges};
 use crate::cluster::{Cluster, Clusters};
 use crate::config::not_honoured::NamedFields;
+use crate::config::source::Source;
 use crate::http::route::Routes;
 use crate::lifecycle::Lifecycle;
 use crate::listener::{Listener, Listeners, Sockets};
-use crate::secret::{Secret, Secrets};
+use crate::secret::Secrets;
 
 mod clusters;
 pub(crate) mod convert;
+mod feeds;
 mod fixed;
 mod listeners;
 mod outcome;
@@ -31,8 +33,10 @@ mod warming;
 
 use clusters::Assignments;
 use convert::Refusal;
+pub(crate) use feeds::Feed;
+use feeds::Feeds;
 pub(crate) use outcome::{Outcome, Rejected};
-use references::References;
+pub(crate) use settle::Wait;
 use warming::{Need, Warming};
 
 /// The stores that resources go to.
@@ -60,16 +64,31 @@ pub(crate) struct Applier {
     cold_listeners: Warming<Listener>,
     /// Clusters, serving and cold, by the name that their endpoints come under.
     assignments: Assignments,
-    routes: References,
-    secrets: References,
+    feeds: Feeds,
     named: NamedFields,
 }
 
-/// Which types the bootstrap asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where the types come from that the bootstrap asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    pub(crate) listeners: bool,
-    pub(crate) clusters: bool,
+    pub(crate) listeners: Option<Source>,
+    pub(crate) clusters: Option<Source>,
+}
+
+impl Wanted {
+    /// The source of a type that is wanted whole.
+    fn source(&self, kind: ResourceKind) -> Option<&Source> {
+        match kind {
+            ResourceKind::Cluster => self.clusters.as_ref(),
+            ResourceKind::Listener => self.listeners.as_ref(),
+            ResourceKind::Endpoint
+            | ResourceKind::Route
+            | ResourceKind::Secret
+            | ResourceKind::VirtualHost
+            | ResourceKind::ExtensionConfig
+            | ResourceKind::NameTable => None,
+        }
+    }
 }
 
 impl Applier {
@@ -90,11 +109,15 @@ impl Applier {
             cold_clusters: Warming::default(),
             cold_listeners: Warming::default(),
             assignments: Assignments::default(),
-            routes: References::default(),
-            secrets: References::default(),
+            feeds: Feeds::default(),
             named: NamedFields::default(),
         };
         applier.refer_to_what_static_resources_name();
+        for kind in [ResourceKind::Cluster, ResourceKind::Listener] {
+            if let Some(source) = applier.wanted.source(kind) {
+                applier.feeds.begin(kind, source);
+            }
+        }
         applier
     }
 
@@ -103,44 +126,39 @@ impl Applier {
     }
 
     /// How this type is asked for to begin with; names follow by [`Self::take_changes`].
-    pub(crate) fn interest(&self, kind: ResourceKind) -> Interest {
-        match kind {
-            ResourceKind::Cluster if self.wanted.clusters => Interest::Wildcard,
-            ResourceKind::Listener if self.wanted.listeners => Interest::Wildcard,
-            ResourceKind::Cluster
-            | ResourceKind::Listener
-            | ResourceKind::Endpoint
-            | ResourceKind::Route
-            | ResourceKind::Secret
-            | ResourceKind::VirtualHost
-            | ResourceKind::ExtensionConfig
-            | ResourceKind::NameTable => Interest::Names(BTreeSet::new()),
+    pub(crate) fn interest(&self, kind: ResourceKind, source: &Source) -> Interest {
+        match self.wanted.source(kind) {
+            Some(wanted) if wanted == source => Interest::Wildcard,
+            Some(_) | None => Interest::Names(BTreeSet::new()),
         }
     }
 
+    /// Feeds, other than those of the aggregated stream, that came to be wanted since this was last asked.
+    pub(crate) fn take_new_feeds(&mut self) -> Vec<Feed> {
+        self.feeds.take_new()
+    }
+
     /// Names that came to be wanted or are not wanted any more since this was last asked. What nobody names is let go.
-    pub(crate) fn take_changes(&mut self, kind: ResourceKind) -> NameChanges {
-        let changes = match kind {
-            ResourceKind::Endpoint => self.assignments.take_changes(),
-            ResourceKind::Route => self.routes.take_changes(),
-            ResourceKind::Secret => self.secrets.take_changes(),
-            ResourceKind::Cluster
-            | ResourceKind::Listener
-            | ResourceKind::VirtualHost
-            | ResourceKind::ExtensionConfig
-            | ResourceKind::NameTable => NameChanges::default(),
-        };
+    pub(crate) fn take_changes(&mut self, kind: ResourceKind, source: &Source) -> NameChanges {
+        let changes = self.feeds.take_changes(kind, source);
         for name in &changes.removed {
             self.state.record_removed(kind, name);
-            if kind == ResourceKind::Route {
-                self.stores.routes.forget(name);
+            match kind {
+                ResourceKind::Route => self.stores.routes.forget(source, name),
+                ResourceKind::Secret => self.stores.secrets.forget(source, name),
+                ResourceKind::Cluster
+                | ResourceKind::Endpoint // they go with their clusters
+                | ResourceKind::Listener
+                | ResourceKind::VirtualHost
+                | ResourceKind::ExtensionConfig
+                | ResourceKind::NameTable => {}
             }
         }
         changes
     }
 
     /// Applies one response; what is refused is left out, the rest takes effect.
-    pub(crate) fn apply(&mut self, response: Response) -> Outcome {
+    pub(crate) fn apply(&mut self, source: &Source, response: Response) -> Outcome {
         let mut outcome = Outcome::default();
         let kind = response.kind;
         let mut missing = match response.complete {
@@ -150,7 +168,7 @@ impl Applier {
         let mut seen = HashSet::with_capacity(response.resources.len());
         for incoming in response.resources {
             let version = Arc::clone(&incoming.version);
-            match self.apply_one(kind, incoming, &mut seen) {
+            match self.apply_one(kind, source, incoming, &mut seen) {
                 Ok(name) => {
                     missing.remove(&name);
                     self.state.record_applied(kind, Arc::clone(&name), &version);
@@ -173,6 +191,7 @@ impl Applier {
         }
         if !outcome.rejected.is_empty() {
             self.stores.routes.sweep();
+            self.stores.secrets.sweep();
         }
         self.settle();
         outcome
@@ -195,6 +214,7 @@ impl Applier {
     fn apply_one(
         &mut self,
         kind: ResourceKind,
+        source: &Source,
         incoming: Incoming,
         seen: &mut HashSet<Arc<str>>,
     ) -> Result<Arc<str>, Rejected> {
@@ -203,28 +223,31 @@ impl Applier {
             version: _, // recorded by the caller
             body,
         } = incoming;
-        let new = Checked {
-            envelope: &envelope,
-            seen,
-        };
         let stores = &self.stores;
+        let mut named = |name: &Arc<str>| check_name(name, &envelope, seen);
         let applied = match kind {
-            ResourceKind::Cluster => convert::cluster(body, stores)
-                .and_then(|cluster| new.named(&cluster.config.name.clone(), cluster))
+            ResourceKind::Cluster if self.asks_for(kind, source) => convert::cluster(body, stores)
+                .and_then(|cluster| named(&cluster.config.name).map(|()| cluster))
                 .and_then(|cluster| self.take_cluster(Arc::new(cluster))),
-            ResourceKind::Listener => convert::listener(body, stores)
-                .and_then(|listener| new.named(&listener.name.clone(), listener))
-                .and_then(|listener| self.take_listener(Arc::new(listener))),
+            ResourceKind::Listener if self.asks_for(kind, source) => {
+                convert::listener(body, stores)
+                    .and_then(|listener| named(&listener.name).map(|()| listener))
+                    .and_then(|listener| self.take_listener(Arc::new(listener)))
+            }
             ResourceKind::Endpoint => convert::endpoints(&body, stores)
-                .and_then(|(service, set)| Ok((new.named(&service, service.clone())?, set)))
-                .map(|(service, set)| self.take_endpoints(service, set)),
-            ResourceKind::Route => convert::routes(body, stores)
-                .and_then(|table| new.named(&table.name.clone(), table))
-                .map(|table| self.take_routes(table)),
+                .and_then(|(service, set)| named(&service).map(|()| (service, set)))
+                .map(|(service, set)| self.take_endpoints(source, service, set)),
+            ResourceKind::Route => convert::routes(source, body, stores)
+                .and_then(|table| named(&table.name).map(|()| table))
+                .map(|table| self.take_routes(source, table)),
             ResourceKind::Secret => convert::secret(&body, stores)
-                .and_then(|(name, secret)| Ok((new.named(&name, name.clone())?, secret)))
-                .map(|(name, secret)| self.take_secret(name, secret)),
-            ResourceKind::VirtualHost | ResourceKind::ExtensionConfig | ResourceKind::NameTable => {
+                .and_then(|secret| named(&secret.name).map(|()| secret))
+                .map(|secret| self.take_secret(source, secret)),
+            ResourceKind::Cluster
+            | ResourceKind::Listener
+            | ResourceKind::VirtualHost
+            | ResourceKind::ExtensionConfig
+            | ResourceKind::NameTable => {
                 Err((String::new(), "this type was not asked for".to_owned()))
             }
         };
@@ -235,10 +258,21 @@ impl Applier {
         })
     }
 
-    /// Nothing but what was asked for here: the workload's own identity is not the stream's to replace.
-    fn take_secret(&mut self, name: Arc<str>, secret: Secret) -> Arc<str> {
-        if self.secrets.has(&name) {
-            self.stores.secrets.apply(&name, secret);
+    fn asks_for(&self, kind: ResourceKind, source: &Source) -> bool {
+        self.wanted.source(kind) == Some(source)
+    }
+
+    /// Nothing but what was asked for there: no stream replaces the workload's own identity or another stream's secret.
+    fn take_secret(&mut self, source: &Source, secret: convert::NamedSecret) -> Arc<str> {
+        let convert::NamedSecret {
+            name,
+            secret,
+            files,
+        } = secret;
+        if self.feeds.has(ResourceKind::Secret, source, &name) {
+            let cell = self.stores.secrets.cell_from(source, &name);
+            cell.set(secret);
+            self.stores.secrets.follow_files(&cell, files);
         }
         name
     }
@@ -259,27 +293,22 @@ impl Applier {
     }
 }
 
-/// Whether a resource is called what its envelope says, and is the first of that name in its response.
-struct Checked<'a> {
-    /// Empty where there is none.
-    envelope: &'a str,
-    seen: &'a mut HashSet<Arc<str>>,
-}
-
-impl Checked<'_> {
-    fn named<T>(self, name: &Arc<str>, resource: T) -> Result<T, Refusal> {
-        let refused = |reason: String| Err((name.to_string(), reason));
-        if !self.envelope.is_empty() && *self.envelope != **name {
-            let envelope = self.envelope;
-            return refused(format!(
-                "the server sent it under the name {envelope:?}; both must be the same"
-            ));
-        }
-        if !self.seen.insert(Arc::clone(name)) {
-            return refused("it stands twice in one response; the first was taken".to_owned());
-        }
-        Ok(resource)
+/// A resource is called what its envelope says, and is the first of that name in its response.
+fn check_name(
+    name: &Arc<str>,
+    envelope: &str,
+    seen: &mut HashSet<Arc<str>>,
+) -> Result<(), Refusal> {
+    let refused = |reason: String| Err((name.to_string(), reason));
+    if !envelope.is_empty() && *envelope != **name {
+        return refused(format!(
+            "the server sent it under the name {envelope:?}; both must be the same"
+        ));
     }
+    if !seen.insert(Arc::clone(name)) {
+        return refused("it stands twice in one response; the first was taken".to_owned());
+    }
+    Ok(())
 }
 
 #[cfg(test)]

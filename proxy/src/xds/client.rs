@@ -1,186 +1,175 @@
-//! The life of the stream: open, ask, apply, answer; when it is lost, wait and resume. Everything applied stays.
+//! The life of a stream: open, ask, apply, answer; when it is lost, wait and resume. Everything applied stays.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue};
-use tonic::{Request as GrpcRequest, Status, Streaming};
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 use xds_proto::pb::envoy::config::core::v3::Node;
-use xds_proto::pb::envoy::service::discovery::v3::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient as AdsClient;
-use xds_proto::pb::envoy::service::discovery::v3::{
-    DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
-};
 use xds_proto::resource::ResourceKind;
 
-use super::Dialect;
-use super::apply::{Applier, Outcome};
+use super::apply::Outcome;
 use super::backoff::Backoff;
+use super::refusals::Refusals;
 use super::response::Response;
-use super::state::XdsState;
+use super::shared::Shared;
+use super::stream::{self, Requests, StreamLost};
 use super::subscription::{Applied, Request, Subscription, Verdict};
 use crate::cluster::Clusters;
-use crate::config::ads::AdsConfig;
-use crate::grpc::{self, Channel};
+use crate::config::ads::StreamConfig;
+use crate::config::source::Source;
+use crate::grpc;
 
-/// Requests that may wait to be written; a server that lets more pile up does not read.
-const QUEUE: usize = 256;
+/// What is asked for on a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    /// All types whose source is the aggregated stream.
+    Aggregated,
+    /// One type.
+    Of(ResourceKind),
+}
 
-/// The xDS client and all that it needs.
-pub(crate) struct Client {
-    config: AdsConfig,
-    node: Node,
-    clusters: Arc<Clusters>,
-    state: XdsState,
-    applier: Applier,
+/// The client of one stream.
+pub(super) struct Client {
+    config: Arc<StreamConfig>,
+    service: Service,
+    source: Source,
+    shared: Shared,
     subscriptions: BTreeMap<ResourceKind, Subscription>,
 }
 
-/// Why a stream ended.
-#[derive(Debug, thiserror::Error)]
-enum StreamLost {
-    #[error(transparent)]
-    Connect(#[from] grpc::ConnectError),
-    #[error(
-        "cannot read the token file {path}: {source}; mount it or name another with --root-dir"
-    )]
-    Token {
-        path: String,
-        source: std::io::Error,
-    },
-    #[error("{0:?} cannot be a request header of the stream")]
-    Metadata(String),
-    #[error("the server ended the stream: {} {}", .0.code(), .0.message())]
-    Status(#[from] Status),
-    #[error("the server closed the stream")]
-    Closed,
-    #[error("the server does not read: {QUEUE} requests are waiting")]
-    Stalled,
-}
-
 impl Client {
-    /// A client that asks for clusters and listeners as told, and for what these in turn name.
-    pub(crate) fn new(
-        config: AdsConfig,
-        node: Node,
-        clusters: Arc<Clusters>,
-        applier: Applier,
-    ) -> Self {
-        let subscriptions = ResourceKind::ALL
-            .iter()
-            .map(|kind| {
-                (
-                    *kind,
-                    Subscription::new(*kind, config.dialect, applier.interest(*kind)),
-                )
-            })
-            .collect();
+    /// A client that asks for what the applier wants of this source.
+    pub(super) fn new(config: Arc<StreamConfig>, service: Service, shared: Shared) -> Self {
+        let (source, kinds) = match service {
+            Service::Aggregated => (Source::Ads, ResourceKind::ALL.to_vec()),
+            Service::Of(kind) => (Source::Stream(Arc::clone(&config)), vec![kind]),
+        };
+        let subscription = |kind: ResourceKind| {
+            let interest = shared.with(|applier| applier.interest(kind, &source));
+            (kind, Subscription::new(kind, config.dialect, interest))
+        };
+        let subscriptions = kinds.into_iter().map(subscription).collect();
         Self {
             config,
-            node,
-            clusters,
-            state: applier.state().clone(),
-            applier,
+            service,
+            source,
+            shared,
             subscriptions,
         }
     }
 
     /// Runs for as long as the process does.
-    pub(crate) async fn run(mut self) {
+    pub(super) async fn run(mut self, node: Rc<Node>, clusters: Arc<Clusters>) {
         let mut backoff = Backoff::new();
         loop {
-            let lost = match self.stream(&mut backoff).await {
+            let lost = match self.stream(&node, &clusters, &mut backoff).await {
                 Ok(never) => match never {},
                 Err(lost) => lost,
             };
-            self.state.set_connected(false);
+            self.set_connected(false);
             let wait = backoff.next();
+            let server = &self.config.cluster;
             warn!(
-                "xds: {lost}; what was applied keeps serving, next try in {} ms",
+                "xds: {server}: {lost}; what was applied keeps serving, next try in {} ms",
                 wait.as_millis()
             );
-            let again = tokio::time::sleep(wait);
-            tokio::pin!(again);
-            loop {
-                tokio::select! {
-                    () = &mut again => break,
-                    () = self.applier.wake() => self.applier.settle(),
-                }
-            }
+            tokio::time::sleep(wait).await;
         }
     }
 
     async fn stream(
         &mut self,
+        node: &Node,
+        clusters: &Clusters,
         backoff: &mut Backoff,
-    ) -> Result<std::convert::Infallible, StreamLost> {
-        let (channel, origin) =
-            grpc::connect(&self.clusters, &self.config.cluster, &self.config.authority).await?;
-        let client = AdsClient::with_origin(channel, origin).max_decoding_message_size(usize::MAX);
-        let (mut stream, mut requests) = match self.config.dialect {
-            Dialect::Delta => self.open_delta(client).await?,
-            Dialect::Sotw => self.open_sotw(client).await?,
-        };
+    ) -> Result<Infallible, StreamLost> {
+        let (cluster, authority) = (&self.config.cluster, &self.config.authority);
+        let (channel, origin) = grpc::connect(clusters, cluster, authority).await?;
+        let mut changes = self.shared.changes();
+        let first = self.first_requests();
+        let (mut responses, mut requests) =
+            stream::open(channel, origin, &self.config, self.service, (node, first)).await?;
         info!(
-            "xds: connected to {} for node {}",
-            self.config.cluster, self.node.id
+            "xds: connected to {cluster} for node {}",
+            node.id,
+            cluster = self.config.cluster
         );
-        self.state.set_connected(true);
+        self.set_connected(true);
+        let mut refusals = Refusals::default();
         loop {
             tokio::select! {
-                response = stream.next() => {
+                response = responses.next() => {
                     if let Some(response) = response? {
                         backoff.reset();
-                        self.respond(response, &mut requests)?;
+                        self.respond(response, &mut requests, &mut refusals)?;
                     }
                 }
-                () = self.applier.wake() => self.applier.settle(),
+                _ = changes.changed() => self.follow_interest(&mut requests)?,
+                () = at(refusals.next()) => {
+                    for refusal in refusals.take_due(Instant::now()) {
+                        requests.send(refusal)?;
+                    }
+                }
             }
-            self.follow_interest(&mut requests)?;
         }
     }
 
     /// Applies one response and answers it.
-    fn respond(&mut self, response: Response, requests: &mut Requests) -> Result<(), StreamLost> {
+    fn respond(
+        &mut self,
+        response: Response,
+        requests: &mut Requests,
+        refusals: &mut Refusals,
+    ) -> Result<(), StreamLost> {
         let kind = response.kind;
         debug!(
             "xds: {kind:?} {} resources, {} removed",
             response.resources.len(),
             response.removed.len()
         );
-        let (nonce, version_info) = (response.nonce.clone(), response.version_info.clone());
-        let (removed, Outcome { accepted, rejected }) =
-            (response.removed.clone(), self.applier.apply(response));
-        let verdict = if rejected.is_empty() {
-            Verdict::Accepted
-        } else {
-            let list: Vec<_> = rejected.iter().map(ToString::to_string).collect();
-            for refused in &list {
-                warn!("xds: refused {refused}; the last good version keeps serving");
-            }
-            Verdict::Rejected(list.join("\n"))
-        };
-        self.state
-            .record_response(kind, &version_info, matches!(verdict, Verdict::Accepted));
-        self.applier.settle(); // the first answers make the proxy live
         let Some(subscription) = self.subscriptions.get_mut(&kind) else {
+            let server = &self.config.cluster;
+            warn!("xds: {server} sent {kind:?} on a stream of another type; it is passed over");
             return Ok(());
         };
+        let (nonce, version_info) = (response.nonce.clone(), response.version_info.clone());
+        let removed = response.removed.clone();
+        let Outcome { accepted, rejected } = self.shared.apply(&self.source, response);
+        let verdict = match rejected.as_slice() {
+            [] => Verdict::Accepted,
+            refused => {
+                let list: Vec<_> = refused.iter().map(ToString::to_string).collect();
+                Verdict::Rejected(list.join("\n"))
+            }
+        };
+        let accepted_whole = verdict == Verdict::Accepted;
         let applied = Applied {
             nonce: &nonce,
             version_info: &version_info,
             accepted,
             removed: &removed,
         };
-        requests.send(subscription.answer(&applied, verdict))
+        let answer = subscription.answer(&applied, verdict);
+        if accepted_whole {
+            refusals.accepted(kind);
+            return requests.send(answer);
+        }
+        match refusals.refused(kind, answer, Instant::now()) {
+            Some(refusal) => requests.send(refusal),
+            None => Ok(()),
+        }
     }
 
     /// Asks for what the applied resources name and is not asked for yet.
     fn follow_interest(&mut self, requests: &mut Requests) -> Result<(), StreamLost> {
         for (kind, subscription) in &mut self.subscriptions {
-            if let Some(request) = subscription.change(self.applier.take_changes(*kind)) {
+            let changes = self
+                .shared
+                .with(|applier| applier.take_changes(*kind, &self.source));
+            if let Some(request) = subscription.change(changes) {
                 requests.send(request)?;
             }
         }
@@ -188,123 +177,38 @@ impl Client {
     }
 
     fn first_requests(&mut self) -> Vec<Request> {
-        let (subscriptions, applier) = (&mut self.subscriptions, &mut self.applier);
         let open = |(kind, subscription): (&ResourceKind, &mut Subscription)| {
-            subscription.change(applier.take_changes(*kind)); // what changed while no stream was there
+            let changes = self
+                .shared
+                .with(|applier| applier.take_changes(*kind, &self.source));
+            subscription.change(changes); // what changed while no stream was there
             subscription.open()
         };
-        subscriptions.iter_mut().filter_map(open).collect()
+        self.subscriptions.iter_mut().filter_map(open).collect()
     }
 
-    async fn open_delta(
-        &mut self,
-        mut client: AdsClient<Channel>,
-    ) -> Result<(Responses, Requests), StreamLost> {
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        let mut requests = Requests {
-            sender: Sender::Delta(sender),
-            node: Some(self.node.clone()),
-        };
-        for request in self.first_requests() {
-            requests.send(request)?;
-        }
-        let request = self.with_metadata(ReceiverStream::new(receiver))?;
-        let stream = client
-            .delta_aggregated_resources(request)
-            .await?
-            .into_inner();
-        Ok((Responses::Delta(stream), requests))
-    }
-
-    async fn open_sotw(
-        &mut self,
-        mut client: AdsClient<Channel>,
-    ) -> Result<(Responses, Requests), StreamLost> {
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        let mut requests = Requests {
-            sender: Sender::Sotw(sender),
-            node: Some(self.node.clone()),
-        };
-        for request in self.first_requests() {
-            requests.send(request)?;
-        }
-        let request = self.with_metadata(ReceiverStream::new(receiver))?;
-        let stream = client
-            .stream_aggregated_resources(request)
-            .await?
-            .into_inner();
-        Ok((Responses::Sotw(stream), requests))
-    }
-
-    fn with_metadata<T>(&self, message: T) -> Result<GrpcRequest<T>, StreamLost> {
-        let mut request = GrpcRequest::new(message);
-        let mut put = |key: &str, value: &str| {
-            let wrong = || StreamLost::Metadata(key.to_owned());
-            let key = AsciiMetadataKey::from_bytes(key.as_bytes()).map_err(|_| wrong())?;
-            let value = AsciiMetadataValue::try_from(value).map_err(|_| wrong())?;
-            request.metadata_mut().append(key, value);
-            Ok::<_, StreamLost>(())
-        };
-        for (key, value) in &self.config.metadata {
-            put(key, value)?;
-        }
-        if let Some(path) = &self.config.token {
-            let token = std::fs::read_to_string(path).map_err(|source| StreamLost::Token {
-                path: path.display().to_string(),
-                source,
-            })?;
-            put("authorization", &format!("Bearer {}", token.trim()))?;
-        }
-        Ok(request)
-    }
-}
-
-/// The reading half of the stream.
-enum Responses {
-    Delta(Streaming<DeltaDiscoveryResponse>),
-    Sotw(Streaming<DiscoveryResponse>),
-}
-
-impl Responses {
-    /// The next response; `None` for one of a type that was not asked for, which is logged and passed over.
-    async fn next(&mut self) -> Result<Option<Response>, StreamLost> {
-        let response = match self {
-            Self::Delta(stream) => {
-                Response::try_from(stream.message().await?.ok_or(StreamLost::Closed)?)
+    /// A proxy counts as connected when clusters and listeners can change.
+    fn set_connected(&self, connected: bool) {
+        match self.service {
+            Service::Aggregated | Service::Of(ResourceKind::Cluster | ResourceKind::Listener) => {
+                let state = self.shared.with(|applier| applier.state().clone());
+                state.set_connected(connected);
             }
-            Self::Sotw(stream) => {
-                Response::try_from(stream.message().await?.ok_or(StreamLost::Closed)?)
-            }
-        };
-        Ok(response.inspect_err(|error| warn!("xds: {error}")).ok())
+            Service::Of(
+                ResourceKind::Endpoint
+                | ResourceKind::Route
+                | ResourceKind::VirtualHost
+                | ResourceKind::Secret
+                | ResourceKind::ExtensionConfig
+                | ResourceKind::NameTable,
+            ) => {}
+        }
     }
 }
 
-/// The writing half of the stream; the first message carries the node.
-struct Requests {
-    sender: Sender,
-    node: Option<Node>,
-}
-
-enum Sender {
-    Delta(mpsc::Sender<DeltaDiscoveryRequest>),
-    Sotw(mpsc::Sender<DiscoveryRequest>),
-}
-
-impl Requests {
-    fn send(&mut self, request: Request) -> Result<(), StreamLost> {
-        let node = self.node.take();
-        let sent = match (&self.sender, request) {
-            (Sender::Delta(sender), Request::Delta(request)) => sender
-                .try_send(DeltaDiscoveryRequest { node, ..request })
-                .map_err(|error| error.to_string()),
-            (Sender::Sotw(sender), Request::Sotw(request)) => sender
-                .try_send(DiscoveryRequest { node, ..request })
-                .map_err(|error| error.to_string()),
-            (Sender::Delta(_), Request::Sotw(_)) | (Sender::Sotw(_), Request::Delta(_)) => {
-                unreachable!("a subscription speaks the dialect of its stream")
-            }
-        };
-        sent.map_err(|_| StreamLost::Stalled)
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn dump(state: &AdminState, wanted: &dyn Fn(&str) -> bool) -> Endpoin
     all.sort_by(|a, b| a.0.cmp(b.0));
     for (name, cluster) in all {
         let by_eds = match &cluster.config.discovery {
-            Discovery::Eds(service) => Some(service),
+            Discovery::Eds(eds) => Some(&eds.service),
             Discovery::Static
             | Discovery::StrictDns(_)
             | Discovery::LogicalDns(_)

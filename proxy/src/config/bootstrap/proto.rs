@@ -1,13 +1,14 @@
 //! From the wire message to [`Bootstrap`], every field named.
 
 use xds_proto::pb::envoy::config::core::v3::address::Address;
-use xds_proto::pb::envoy::config::core::v3::config_source::ConfigSourceSpecifier;
 use xds_proto::pb::envoy::config::core::v3::socket_address::PortSpecifier;
 use xds_proto::pb::envoy::config::core::v3::{self as core, ConfigSource};
 
 use super::{Bootstrap, InvalidBootstrap, pb};
-use crate::config::ads::AdsConfig;
+use crate::config::ads::StreamConfig;
+use crate::config::invalid::InvalidField;
 use crate::config::not_honoured::NotHonouredFields;
+use crate::config::source::Source;
 
 const UNUSED: &str = "it has no effect";
 
@@ -32,16 +33,17 @@ impl TryFrom<pb::Bootstrap> for Bootstrap {
             .map(|admin| admin_address(admin, &mut fields))
             .transpose()?
             .flatten();
-        if let Some(ads) = &dynamic.ads
-            && !clusters.iter().any(|cluster| cluster.name == ads.cluster)
-        {
-            return Err(InvalidBootstrap::field(
-                "dynamic_resources.ads_config",
-                format!(
+        for (field, stream) in dynamic.streams() {
+            if !clusters
+                .iter()
+                .any(|cluster| cluster.name == stream.cluster)
+            {
+                let reason = format!(
                     "cluster {:?} is not in static_resources.clusters; add it there",
-                    ads.cluster
-                ),
-            ));
+                    stream.cluster
+                );
+                return Err(InvalidBootstrap::field(field, reason));
+            }
         }
         Ok(Self {
             node: message.node.clone().unwrap_or_default(),
@@ -112,9 +114,9 @@ fn note_unused(message: &pb::Bootstrap, fields: &mut NotHonouredFields) {
 }
 
 struct Dynamic {
-    ads: Option<AdsConfig>,
-    lds: bool,
-    cds: bool,
+    ads: Option<StreamConfig>,
+    lds: Option<Source>,
+    cds: Option<Source>,
 }
 
 impl Dynamic {
@@ -142,46 +144,56 @@ impl Dynamic {
             }
         }
         let ads = ads_config
-            .map(|ads| AdsConfig::read(ads, "dynamic_resources.ads_config", fields))
-            .transpose()?;
-        let over_ads = |source: Option<ConfigSource>, field: &str| match source {
-            None => Ok(false),
-            Some(source) => over_ads(source, ads.is_some(), &format!("dynamic_resources.{field}"))
-                .map(|()| true),
+            .map(|ads| StreamConfig::read(ads, "dynamic_resources.ads_config", fields))
+            .transpose()
+            .map_err(refused)?;
+        let mut source = |source: Option<ConfigSource>, field: &str| {
+            source
+                .map(|source| read_source(source, ads.is_some(), field, fields))
+                .transpose()
         };
         Ok(Self {
-            lds: over_ads(lds_config, "lds_config")?,
-            cds: over_ads(cds_config, "cds_config")?,
+            lds: source(lds_config, "dynamic_resources.lds_config")?,
+            cds: source(cds_config, "dynamic_resources.cds_config")?,
             ads,
         })
     }
+
+    /// All streams, with the fields that name them.
+    fn streams(&self) -> impl Iterator<Item = (&'static str, &StreamConfig)> {
+        [
+            ("dynamic_resources.ads_config", self.ads.as_ref()),
+            ("dynamic_resources.lds_config", own_stream(&self.lds)),
+            ("dynamic_resources.cds_config", own_stream(&self.cds)),
+        ]
+        .into_iter()
+        .filter_map(|(field, stream)| Some((field, stream?)))
+    }
 }
 
-#[expect(deprecated, reason = "the retired source is refused by name")]
-fn over_ads(source: ConfigSource, has_ads: bool, field: &str) -> Result<(), InvalidBootstrap> {
-    match source.config_source_specifier {
-        Some(ConfigSourceSpecifier::Ads(_)) if has_ads => Ok(()),
-        Some(ConfigSourceSpecifier::Ads(_)) => Err(InvalidBootstrap::field(
-            field,
-            "says ads, but dynamic_resources.ads_config is missing",
-        )),
-        other => {
-            let found = match other {
-                Some(
-                    ConfigSourceSpecifier::Path(_) | ConfigSourceSpecifier::PathConfigSource(_),
-                ) => "a file",
-                Some(ConfigSourceSpecifier::ApiConfigSource(_)) => "a stream of its own",
-                Some(ConfigSourceSpecifier::Self_(_)) => "self",
-                Some(ConfigSourceSpecifier::Ads(_)) | None => "nothing",
-            };
-            Err(InvalidBootstrap::field(
-                field,
-                format!(
-                    "names {found} as its source; only `ads: {{}}` is supported, or static_resources"
-                ),
-            ))
-        }
+fn own_stream(source: &Option<Source>) -> Option<&StreamConfig> {
+    match source {
+        Some(Source::Stream(stream)) => Some(stream),
+        Some(Source::Ads | Source::File(_)) | None => None,
     }
+}
+
+fn refused(InvalidField { path, reason }: InvalidField) -> InvalidBootstrap {
+    InvalidBootstrap::field(path, reason)
+}
+
+fn read_source(
+    source: ConfigSource,
+    has_ads: bool,
+    field: &str,
+    fields: &mut NotHonouredFields,
+) -> Result<Source, InvalidBootstrap> {
+    let source = Source::read(source, field, fields).map_err(refused)?;
+    if source == Source::Ads && !has_ads {
+        let reason = "says ads, but dynamic_resources.ads_config is missing";
+        return Err(InvalidBootstrap::field(field, reason));
+    }
+    Ok(source)
 }
 
 #[expect(deprecated, reason = "retired fields are named, too")]

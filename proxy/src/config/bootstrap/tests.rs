@@ -32,7 +32,10 @@ fn reads_a_bootstrap_with_ads() {
         [("authorization".to_owned(), "Bearer x".to_owned())]
     );
     assert_eq!(bootstrap.admin, Some("127.0.0.1:15000".parse().unwrap()));
-    assert!(bootstrap.lds && bootstrap.cds);
+    assert_eq!(
+        (bootstrap.lds, bootstrap.cds),
+        (Some(Source::Ads), Some(Source::Ads))
+    );
     assert_eq!(bootstrap.clusters.len(), 1);
     assert_eq!(bootstrap.not_honoured, []);
 }
@@ -56,7 +59,7 @@ fn names_the_field_that_is_wrong() {
         (&ADS.replace("name: xds,", "name: other,"), "ads_config"),
         (&ADS.replace("DELTA_GRPC", "REST"), "api_type"),
         (
-            &ADS.replace("lds_config: {ads: {}", "lds_config: {path: /x"),
+            &ADS.replace("lds_config: {ads: {}, ", "lds_config: {"),
             "lds_config",
         ),
         (&ADS.replace("127.0.0.1", "localhost"), "admin.address"),
@@ -64,4 +67,27 @@ fn names_the_field_that_is_wrong() {
         let error = refusal(text);
         assert!(error.contains(wanted), "{error} does not name {wanted}");
     }
+}
+
+#[test]
+fn clusters_and_listeners_come_from_files_and_streams_of_their_own() {
+    let own = "api_config_source: {api_type: GRPC, grpc_services: [{envoy_grpc: {cluster_name: CLUSTER}}]}";
+    let text = ADS
+        .replace(
+            "cds_config: {ads: {}",
+            "cds_config: {path_config_source: {path: /etc/cds.yaml}",
+        )
+        .replace("lds_config: {ads: {}", &format!("lds_config: {{{own}"));
+    let bootstrap = parse(&text.replace("CLUSTER", "xds"), "b.yaml").unwrap();
+    let path = std::path::PathBuf::from("/etc/cds.yaml");
+    assert_eq!(bootstrap.cds, Some(Source::File(path.into())));
+    match bootstrap.lds {
+        Some(Source::Stream(stream)) => assert_eq!(stream.dialect, Dialect::Sotw),
+        other => panic!("wanted a stream, got {other:?}"),
+    }
+    let unknown = refusal(&text.replace("CLUSTER", "nowhere"));
+    assert!(
+        unknown.contains("lds_config") && unknown.contains("nowhere"),
+        "{unknown}"
+    );
 }

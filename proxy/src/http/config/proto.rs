@@ -21,6 +21,7 @@ use super::{
 };
 use crate::config::access_log::proto as access_log;
 use crate::config::invalid::InvalidField;
+use crate::config::source::Source;
 use crate::config::wire::{
     Conversion, Read, at, each, flag, known, nonempty, refuse_if, required, uint,
 };
@@ -287,9 +288,10 @@ fn routes(cx: &mut Conversion<'_>, specifier: RouteSpecifier) -> Read<RouteSourc
             config_source,
             route_config_name,
         }) => {
-            refuse_if(config_source.is_none(), "rds.config_source", "is required")?;
+            let field = "rds.config_source";
+            let source = Source::read(required(field, config_source)?, field, &mut cx.notes)?;
             let name = nonempty("rds.route_config_name", route_config_name)?;
-            Ok(RouteSource::Rds(cx.routes.handle(&name)))
+            Ok(RouteSource::Rds(cx.routes.handle(&source, &name)))
         }
         RouteSpecifier::ScopedRoutes(_) => Err(InvalidField::new(
             "scoped_routes",

@@ -7,15 +7,22 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 use super::RouteTable;
+use crate::config::source::Source;
 
 /// The cell of one named table: empty until it has come.
 #[derive(Debug)]
 pub struct RouteHandle {
+    source: Source,
     name: Arc<str>,
     table: ArcSwapOption<RouteTable>,
 }
 
 impl RouteHandle {
+    /// Where the table comes from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// The name of the table.
     pub fn name(&self) -> &Arc<str> {
         &self.name
@@ -32,10 +39,13 @@ impl RouteHandle {
     }
 }
 
+/// Tables of one name from two sources are two tables.
+type Key = (Source, Arc<str>);
+
 /// The store of route tables.
 #[derive(Debug, Default)]
 pub struct Routes {
-    handles: Mutex<HashMap<Arc<str>, Arc<RouteHandle>>>,
+    handles: Mutex<HashMap<Key, Arc<RouteHandle>>>,
 }
 
 impl Routes {
@@ -44,38 +54,36 @@ impl Routes {
         Self::default()
     }
 
-    /// The cell for a name, made empty where there is none yet.
-    pub fn handle(&self, name: &str) -> Arc<RouteHandle> {
-        let mut handles = self.handles.lock();
-        if let Some(handle) = handles.get(name) {
-            return Arc::clone(handle);
-        }
+    /// The cell for a name from a source, made empty where there is none yet.
+    pub fn handle(&self, source: &Source, name: &str) -> Arc<RouteHandle> {
         let name: Arc<str> = name.into();
-        let handle = Arc::new(RouteHandle {
-            name: Arc::clone(&name),
-            table: ArcSwapOption::empty(),
-        });
-        handles.insert(name, Arc::clone(&handle));
-        handle
+        let mut handles = self.handles.lock();
+        let handle = handles
+            .entry((source.clone(), Arc::clone(&name)))
+            .or_insert_with(|| {
+                Arc::new(RouteHandle {
+                    source: source.clone(),
+                    name,
+                    table: ArcSwapOption::empty(),
+                })
+            });
+        Arc::clone(handle)
     }
 
-    /// The table with this name.
-    pub fn get(&self, name: &str) -> Option<Arc<RouteTable>> {
-        self.handles.lock().get(name)?.load()
+    /// The table with this name from a source.
+    pub fn get(&self, source: &Source, name: &str) -> Option<Arc<RouteTable>> {
+        let key = (source.clone(), name.into());
+        self.handles.lock().get(&key)?.load()
     }
 
-    /// Puts a table in force, or takes it away with `None`.
-    pub fn apply(&self, name: &str, table: Option<Arc<RouteTable>>) {
-        let gone = table.is_none();
-        self.handle(name).table.store(table);
-        if gone {
-            self.sweep();
-        }
+    /// Puts a table in force.
+    pub fn apply(&self, source: &Source, table: Arc<RouteTable>) {
+        self.handle(source, &table.name).table.store(Some(table));
     }
 
     /// Lets go of a table that nothing names any more. Connections that still use it keep what they hold.
-    pub fn forget(&self, name: &str) {
-        self.handles.lock().remove(name);
+    pub fn forget(&self, source: &Source, name: &str) {
+        self.handles.lock().remove(&(source.clone(), name.into()));
     }
 
     /// Drops empty cells that nobody holds, as a listener leaves them that was refused.

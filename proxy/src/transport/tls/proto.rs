@@ -1,14 +1,12 @@
 //! TLS contexts from Envoy's `extensions.transport_sockets.tls.v3` messages.
 #![allow(deprecated, reason = "every field is looked at, deprecated ones too")]
 
+pub(crate) mod files;
 mod validation;
 
 use std::sync::Arc;
 
-use xds_proto::name::SDS_GRPC_CLUSTER;
 use xds_proto::pb::envoy::config::core::v3 as core;
-use xds_proto::pb::envoy::config::core::v3::config_source::ConfigSourceSpecifier;
-use xds_proto::pb::envoy::config::core::v3::grpc_service::TargetSpecifier;
 use xds_proto::pb::envoy::config::core::v3::transport_socket::ConfigType;
 use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3 as pb;
 use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3::common_tls_context::ValidationContextType;
@@ -19,6 +17,7 @@ use xds_proto::pb::google::protobuf::Any;
 use super::config::{CipherSuite, ClientTls, Curve, ServerTls, TlsConfig, TlsParams, TlsVersion};
 use super::{ClientContext, ServerContext, Validation};
 use crate::config::invalid::InvalidField;
+use crate::config::source::Source;
 use crate::config::wire::{
     Conversion, Read, at, bad, data, each, flag, known, refuse_if, refuse_set, required, type_name,
     unpack,
@@ -294,7 +293,7 @@ pub(crate) fn secret(cx: &mut Conversion<'_>, secret: pb::Secret) -> Read<(Arc<s
             read_certificate(cx, value).map_err(at("tls_certificate"))?,
         )),
         SecretType::ValidationContext(value) => {
-            let read = validation::context(cx, value).map_err(at("validation_context"))?;
+            let read = validation::context(value).map_err(at("validation_context"))?;
             let path = "validation_context.trusted_ca";
             refuse_if(read.roots.is_none(), path, "is required in a secret")?;
             Secret::Validation(Arc::new(read))
@@ -310,11 +309,11 @@ pub(crate) fn secret(cx: &mut Conversion<'_>, secret: pb::Secret) -> Read<(Arc<s
 }
 
 fn certificate(cx: &mut Conversion<'_>, certificate: pb::TlsCertificate) -> Read<Arc<SecretCell>> {
-    let certificate = Arc::new(read_certificate(cx, certificate)?);
-    Ok(Arc::new(SecretCell::fixed(
-        "inline",
-        Secret::Certificate(certificate),
-    )))
+    let files = files::inline_certificate(&certificate);
+    let read = Secret::Certificate(Arc::new(read_certificate(cx, certificate)?));
+    let cell = Arc::new(SecretCell::fixed("inline", read));
+    cx.secrets.follow_files(&cell, files);
+    Ok(cell)
 }
 
 fn read_certificate(cx: &mut Conversion<'_>, certificate: pb::TlsCertificate) -> Read<Certificate> {
@@ -322,7 +321,7 @@ fn read_certificate(cx: &mut Conversion<'_>, certificate: pb::TlsCertificate) ->
         certificate_chain,
         private_key,
         pkcs12,
-        watched_directory,
+        watched_directory: _, // files are followed whichever way they change
         private_key_provider,
         password,
         ocsp_staple,
@@ -355,11 +354,6 @@ fn read_certificate(cx: &mut Conversion<'_>, certificate: pb::TlsCertificate) ->
         &signed_certificate_timestamp,
         "timestamps are not sent",
     );
-    cx.notes.note(
-        "watched_directory",
-        &watched_directory,
-        "files are read when the resource comes; SDS follows changes",
-    );
     let chain = data(
         "certificate_chain",
         required("certificate_chain", certificate_chain)?,
@@ -368,36 +362,15 @@ fn read_certificate(cx: &mut Conversion<'_>, certificate: pb::TlsCertificate) ->
     Certificate::from_pem(&chain, &key).map_err(bad("certificate_chain"))
 }
 
-/// The cell of a secret by name, and whether its value is to be asked for on the aggregated stream. Secrets of other
-/// servers and static ones are filled by the SDS client, the identity and the bootstrap.
-fn sds(cx: &Conversion<'_>, config: pb::SdsSecretConfig) -> Read<Arc<SecretCell>> {
+/// The cell of a secret by name, filled from the source that is named with it, else by the identity or the bootstrap.
+fn sds(cx: &mut Conversion<'_>, config: pb::SdsSecretConfig) -> Read<Arc<SecretCell>> {
     let pb::SdsSecretConfig { name, sds_config } = config;
     refuse_if(name.is_empty(), "name", "must not be empty")?;
-    match sds_config.and_then(|source| source.config_source_specifier) {
-        Some(ConfigSourceSpecifier::Ads(_) | ConfigSourceSpecifier::Self_(_)) => {
-            Ok(cx.secrets.cell_over_ads(&name))
-        }
-        Some(ConfigSourceSpecifier::ApiConfigSource(source)) if names_own_identity(&source) => {
-            Ok(cx.secrets.cell(&name))
-        }
-        Some(ConfigSourceSpecifier::ApiConfigSource(_)) => {
-            let reason = "secrets come over ads, from the cluster sds-grpc (the workload's own) or from the bootstrap";
-            Err(InvalidField::new("sds_config", reason))
-        }
-        None => Ok(cx.secrets.cell(&name)),
-        Some(ConfigSourceSpecifier::Path(_) | ConfigSourceSpecifier::PathConfigSource(_)) => {
-            Err(InvalidField::new(
-                "sds_config",
-                "secrets in files of their own are not supported; name certificate files, ADS or an SDS cluster",
-            ))
-        }
-    }
-}
-
-fn names_own_identity(source: &core::ApiConfigSource) -> bool {
-    source.grpc_services.iter().any(|service| {
-        matches!(&service.target_specifier, Some(TargetSpecifier::EnvoyGrpc(target)) if target.cluster_name == SDS_GRPC_CLUSTER)
-    })
+    let Some(source) = sds_config else {
+        return Ok(cx.secrets.cell(&name));
+    };
+    let source = Source::read(source, "sds_config", &mut cx.notes)?;
+    Ok(cx.secrets.cell_from(&source, &name))
 }
 
 fn validation(cx: &mut Conversion<'_>, context: ValidationContextType) -> Read<Validation> {
@@ -409,11 +382,16 @@ fn validation(cx: &mut Conversion<'_>, context: ValidationContextType) -> Read<V
     };
     match context {
         ValidationContextType::ValidationContext(context) => {
-            let fixed = validation::context(cx, context).map_err(at("validation_context"))?;
-            Ok(Validation {
-                fixed,
-                secret: None,
-            })
+            let files = files::inline_validation(&context);
+            let fixed = validation::context(context).map_err(at("validation_context"))?;
+            if files.is_none() {
+                let secret = None;
+                return Ok(Validation { fixed, secret });
+            }
+            let read = Secret::Validation(Arc::new(fixed));
+            let cell = Arc::new(SecretCell::fixed("inline", read));
+            cx.secrets.follow_files(&cell, files);
+            Ok(Validation::by_secret(cell, Vec::new()))
         }
         ValidationContextType::ValidationContextSdsSecretConfig(config) => {
             let cell = sds(cx, config).map_err(at("validation_context_sds_secret_config"))?;
@@ -431,7 +409,7 @@ fn validation(cx: &mut Conversion<'_>, context: ValidationContextType) -> Read<V
             {
                 return Err(provider());
             }
-            let fixed = validation::context(cx, default_validation_context.unwrap_or_default())
+            let fixed = validation::context(default_validation_context.unwrap_or_default())
                 .map_err(at("combined_validation_context.default_validation_context"))?;
             let secret = validation_context_sds_secret_config
                 .map(|config| sds(cx, config))

@@ -5,24 +5,26 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::references::References;
 use super::{Applier, Need, Refusal};
-use crate::cluster::{Cluster, Discovery, EndpointSet, dns};
-use crate::xds::subscription::NameChanges;
+use crate::cluster::{Cluster, Discovery, EdsRules, EndpointSet, dns};
+use crate::config::source::Source;
+use crate::secret::SecretCell;
 use xds_proto::resource::ResourceKind;
 
-/// Clusters by the name that their endpoints come under.
+/// Clusters by the source and the name that their endpoints come under.
 #[derive(Debug, Default)]
-pub(super) struct Assignments {
-    names: References,
-    clusters: HashMap<Arc<str>, Vec<Arc<Cluster>>>,
+pub(super) struct Assignments(HashMap<Key, Vec<Arc<Cluster>>>);
+
+type Key = (Source, Arc<str>);
+
+fn key(eds: &EdsRules) -> Key {
+    (eds.source.clone(), Arc::clone(&eds.service))
 }
 
 impl Assignments {
     /// A cluster wants its endpoints from now on; it begins with those that a cluster of the same name has.
-    fn join(&mut self, service: &Arc<str>, cluster: &Arc<Cluster>) {
-        self.names.add(service);
-        let group = self.clusters.entry(Arc::clone(service)).or_default();
+    fn join(&mut self, eds: &EdsRules, cluster: &Arc<Cluster>) {
+        let group = self.0.entry(key(eds)).or_default();
         if let Some(warm) = group.iter().find(|other| other.is_warm()) {
             cluster.apply_endpoints(EndpointSet::clone(&warm.endpoints()));
         }
@@ -30,23 +32,15 @@ impl Assignments {
     }
 
     /// A cluster is gone or was replaced.
-    fn leave(&mut self, service: &Arc<str>, cluster: &Arc<Cluster>) {
-        self.names.drop(service);
-        let Some(group) = self.clusters.get_mut(service) else {
+    fn leave(&mut self, eds: &EdsRules, cluster: &Arc<Cluster>) {
+        let key = key(eds);
+        let Some(group) = self.0.get_mut(&key) else {
             return;
         };
         group.retain(|other| !Arc::ptr_eq(other, cluster));
         if group.is_empty() {
-            self.clusters.remove(service);
+            self.0.remove(&key);
         }
-    }
-
-    fn of(&self, service: &str) -> &[Arc<Cluster>] {
-        self.clusters.get(service).map_or(&[], Vec::as_slice)
-    }
-
-    pub(super) fn take_changes(&mut self) -> NameChanges {
-        self.names.take_changes()
     }
 }
 
@@ -73,15 +67,22 @@ impl Applier {
         Ok(name)
     }
 
-    pub(super) fn take_endpoints(&mut self, service: Arc<str>, set: EndpointSet) -> Arc<str> {
-        if let [others @ .., last] = self.assignments.of(&service) {
+    pub(super) fn take_endpoints(
+        &mut self,
+        source: &Source,
+        service: Arc<str>,
+        set: EndpointSet,
+    ) -> Arc<str> {
+        let key = (source.clone(), service);
+        if let Some([others @ .., last]) = self.assignments.0.get(&key).map(Vec::as_slice) {
             for cluster in others {
                 cluster.apply_endpoints(set.clone());
             }
             last.apply_endpoints(set);
         }
+        let (source, service) = key;
         self.cold_clusters
-            .met(&Need::Endpoints(Arc::clone(&service)));
+            .met(&Need::Endpoints(source, Arc::clone(&service)));
         service
     }
 
@@ -120,21 +121,37 @@ impl Applier {
 
     /// Wants what a cluster names.
     pub(super) fn join(&mut self, cluster: &Arc<Cluster>) {
-        if let Discovery::Eds(service) = &cluster.config.discovery {
-            self.assignments.join(service, cluster);
+        if let Discovery::Eds(eds) = &cluster.config.discovery {
+            self.assignments.join(eds, cluster);
+            self.feeds
+                .add(ResourceKind::Endpoint, &eds.source, &eds.service);
         }
-        for cell in cluster.config.secrets().filter(|cell| cell.is_over_ads()) {
-            self.secrets.add(cell.name());
+        for cell in cluster.config.secrets() {
+            self.add_secret(cell);
         }
     }
 
     /// Wants it no more.
     fn leave(&mut self, cluster: &Arc<Cluster>) {
-        if let Discovery::Eds(service) = &cluster.config.discovery {
-            self.assignments.leave(service, cluster);
+        if let Discovery::Eds(eds) = &cluster.config.discovery {
+            self.assignments.leave(eds, cluster);
+            self.feeds
+                .drop(ResourceKind::Endpoint, &eds.source, &eds.service);
         }
-        for cell in cluster.config.secrets().filter(|cell| cell.is_over_ads()) {
-            self.secrets.drop(cell.name());
+        for cell in cluster.config.secrets() {
+            self.drop_secret(cell);
+        }
+    }
+
+    pub(super) fn add_secret(&mut self, cell: &SecretCell) {
+        if let Some(source) = cell.source() {
+            self.feeds.add(ResourceKind::Secret, source, cell.name());
+        }
+    }
+
+    pub(super) fn drop_secret(&mut self, cell: &SecretCell) {
+        if let Some(source) = cell.source() {
+            self.feeds.drop(ResourceKind::Secret, source, cell.name());
         }
     }
 }

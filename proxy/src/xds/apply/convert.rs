@@ -13,10 +13,12 @@ use xds_proto::resource::{Resource, ResourceKind, message_name, unpack};
 use super::Stores;
 use crate::cluster::{Cluster, ClusterConfig, EndpointSet};
 use crate::config::not_honoured::NotHonouredFields;
+use crate::config::source::Source;
 use crate::config::wire::Conversion;
 use crate::http::route::{RouteTable, Sliced};
 use crate::listener::Listener;
 use crate::secret::Secret;
+use crate::secret::files::Files;
 use crate::transport::tls::proto as tls;
 
 /// Name of the resource, empty where not even that can be read, and what is wrong with it.
@@ -57,7 +59,7 @@ pub(crate) fn listener(body: Any, stores: &Stores) -> Result<Listener, Refusal> 
 }
 
 /// A table takes over the virtual hosts of the one that serves, where their bytes are the same.
-pub(super) fn routes(body: Any, stores: &Stores) -> Result<RouteTable, Refusal> {
+pub(super) fn routes(source: &Source, body: Any, stores: &Stores) -> Result<RouteTable, Refusal> {
     let found = message_name(&body.type_url);
     if found != message_name(ResourceKind::Route.type_url()) {
         return Err((String::new(), format!("{found} is no route configuration")));
@@ -66,7 +68,7 @@ pub(super) fn routes(body: Any, stores: &Stores) -> Result<RouteTable, Refusal> 
         .map_err(|error| (String::new(), error.to_string()))?;
     let name = sliced.name().to_owned();
     let cx = conversion(stores, "route configuration", &name);
-    let before = stores.routes.get(&name);
+    let before = stores.routes.get(source, &name);
     RouteTable::from_slices(sliced, before.as_deref(), cx)
         .map_err(|error| (name, error.field.to_string()))
 }
@@ -80,9 +82,23 @@ pub(super) fn endpoints(body: &Any, stores: &Stores) -> Result<(Arc<str>, Endpoi
     Ok((name.into(), set))
 }
 
-pub(crate) fn secret(body: &Any, stores: &Stores) -> Result<(Arc<str>, Secret), Refusal> {
+/// A secret, and the files that it was made from.
+pub(crate) struct NamedSecret {
+    pub(crate) name: Arc<str>,
+    pub(crate) secret: Secret,
+    pub(crate) files: Option<Files>,
+}
+
+pub(crate) fn secret(body: &Any, stores: &Stores) -> Result<NamedSecret, Refusal> {
     let message: tls_pb::Secret = decode(body)?;
     let name = message.name.clone();
     let mut cx = conversion(stores, "secret", &name);
-    tls::secret(&mut cx, message).map_err(|error| (name, error.to_string()))
+    let files = tls::files::of(&message);
+    let (name, secret) =
+        tls::secret(&mut cx, message).map_err(|error| (name, error.to_string()))?;
+    Ok(NamedSecret {
+        name,
+        secret,
+        files,
+    })
 }

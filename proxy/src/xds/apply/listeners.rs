@@ -7,6 +7,7 @@ use tracing::info;
 use xds_proto::resource::ResourceKind;
 
 use super::{Applier, Need, Refusal};
+use crate::config::source::Source;
 use crate::http::route::RouteTable;
 use crate::listener::Listener;
 
@@ -34,12 +35,13 @@ impl Applier {
         Ok(name)
     }
 
-    pub(super) fn take_routes(&mut self, table: RouteTable) -> Arc<str> {
+    pub(super) fn take_routes(&mut self, source: &Source, table: RouteTable) -> Arc<str> {
         self.named.log(&table.not_honoured);
         let name = Arc::clone(&table.name);
-        if self.routes.has(&name) {
-            self.stores.routes.apply(&name, Some(Arc::new(table)));
-            self.cold_listeners.met(&Need::Routes(Arc::clone(&name)));
+        if self.feeds.has(ResourceKind::Route, source, &name) {
+            self.stores.routes.apply(source, Arc::new(table));
+            let need = Need::Routes(source.clone(), Arc::clone(&name));
+            self.cold_listeners.met(&need);
         }
         name
     }
@@ -81,20 +83,22 @@ impl Applier {
     /// Wants what a listener names.
     pub(super) fn refer(&mut self, listener: &Listener) {
         for handle in listener.route_handles() {
-            self.routes.add(handle.name());
+            self.feeds
+                .add(ResourceKind::Route, handle.source(), handle.name());
         }
-        for cell in listener.secrets().filter(|cell| cell.is_over_ads()) {
-            self.secrets.add(cell.name());
+        for cell in listener.secrets() {
+            self.add_secret(cell);
         }
     }
 
     /// Wants it no more.
     fn release(&mut self, listener: &Listener) {
         for handle in listener.route_handles() {
-            self.routes.drop(handle.name());
+            self.feeds
+                .drop(ResourceKind::Route, handle.source(), handle.name());
         }
-        for cell in listener.secrets().filter(|cell| cell.is_over_ads()) {
-            self.secrets.drop(cell.name());
+        for cell in listener.secrets() {
+            self.drop_secret(cell);
         }
     }
 }

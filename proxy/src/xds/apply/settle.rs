@@ -26,9 +26,9 @@ impl Applier {
 
     /// The proxy is live once a first answer of each type that it asks for is in force.
     fn go_live(&self) {
-        let answered = |wanted: bool, kind| !wanted || self.state.has_answer(kind);
-        if answered(self.wanted.clusters, ResourceKind::Cluster)
-            && answered(self.wanted.listeners, ResourceKind::Listener)
+        let answered = |kind| self.wanted.source(kind).is_none() || self.state.has_answer(kind);
+        if answered(ResourceKind::Cluster)
+            && answered(ResourceKind::Listener)
             && self.cold_clusters.is_empty()
             && self.cold_listeners.is_empty()
         {
@@ -36,21 +36,41 @@ impl Applier {
         }
     }
 
-    /// Waits until [`Self::settle`] may find something to do: a secret arrived, or a time limit passed.
-    pub(crate) async fn wake(&self) {
+    /// What [`Self::settle`] may find something to do after.
+    pub(crate) fn wait(&self) -> Wait {
         let now = Instant::now();
         let looks = [
             self.cold_clusters.next_look(now),
             self.cold_listeners.next_look(now),
         ];
-        let Some(look) = looks.into_iter().flatten().min() else {
-            return std::future::pending().await;
-        };
         let secrets = self
             .cold_clusters
             .secrets()
             .chain(self.cold_listeners.secrets());
-        let arrivals: Vec<_> = secrets.map(|cell| Box::pin(cell.ready())).collect();
+        Wait {
+            look: looks.into_iter().flatten().min(),
+            secrets: secrets.cloned().collect(),
+        }
+    }
+}
+
+/// A secret that arrives, or a time that passes.
+pub(crate) struct Wait {
+    look: Option<Instant>,
+    secrets: Vec<Arc<SecretCell>>,
+}
+
+impl Wait {
+    /// Waits for the first of them; for ever if there is none.
+    pub(crate) async fn over(self) {
+        let Some(look) = self.look else {
+            return std::future::pending().await;
+        };
+        let arrivals: Vec<_> = self
+            .secrets
+            .iter()
+            .map(|cell| Box::pin(cell.ready()))
+            .collect();
         let arrival = async {
             match arrivals.is_empty() {
                 true => std::future::pending().await,
@@ -70,7 +90,7 @@ fn cluster_lacks(cluster: &Cluster) -> Option<Need> {
         return missing(cluster.config.secrets());
     }
     Some(match &cluster.config.discovery {
-        Discovery::Eds(service) => Need::Endpoints(Arc::clone(service)),
+        Discovery::Eds(eds) => Need::Endpoints(eds.source.clone(), Arc::clone(&eds.service)),
         Discovery::Static
         | Discovery::StrictDns(_)
         | Discovery::LogicalDns(_)
@@ -84,7 +104,10 @@ fn listener_lacks(listener: &Listener) -> Option<Need> {
         .route_handles()
         .find(|handle| handle.load().is_none());
     match unknown {
-        Some(handle) => Some(Need::Routes(Arc::clone(handle.name()))),
+        Some(handle) => Some(Need::Routes(
+            handle.source().clone(),
+            Arc::clone(handle.name()),
+        )),
         None => missing(listener.secrets()),
     }
 }

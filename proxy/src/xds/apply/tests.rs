@@ -9,8 +9,8 @@ mod allocations;
 
 fn applier(stores: &Stores) -> Applier {
     let wanted = Wanted {
-        listeners: false,
-        clusters: true,
+        listeners: None,
+        clusters: Some(Source::Ads),
     };
     let state = XdsState::default();
     Applier::new(stores.clone(), state, wanted, Lifecycle::new())
@@ -62,11 +62,11 @@ fn the_stream_neither_replaces_nor_removes_a_static_cluster() {
         .apply([(name.clone(), Some(Arc::clone(&own)))]);
     let mut applier = applier(&stores);
     for seconds in [1, 2] {
-        let outcome = applier.apply(response(vec![incoming(seconds)], Vec::new()));
+        let outcome = applier.apply(&Source::Ads, response(vec![incoming(seconds)], Vec::new()));
         assert!(outcome.accepted.is_empty());
         assert!(outcome.rejected[0].reason.contains("static"));
     }
-    applier.apply(response(Vec::new(), vec!["own".to_owned()]));
+    applier.apply(&Source::Ads, response(Vec::new(), vec!["own".to_owned()]));
     assert!(Arc::ptr_eq(&stores.clusters.get("own").unwrap(), &own));
 }
 
@@ -143,13 +143,16 @@ fn serving(stores: &Stores, count: usize) -> Applier {
     let mut applier = applier(stores);
     let names: Vec<_> = (0..count).map(|number| format!("c{number}")).collect();
     let clusters = names.iter().map(|name| eds_cluster(name, 1)).collect();
-    applier.apply(delta(ResourceKind::Cluster, clusters, &[]));
+    applier.apply(&Source::Ads, delta(ResourceKind::Cluster, clusters, &[]));
     assert_eq!(
-        applier.take_changes(ResourceKind::Endpoint).added.len(),
+        applier
+            .take_changes(ResourceKind::Endpoint, &Source::Ads)
+            .added
+            .len(),
         count
     );
     let endpoints = names.iter().map(|name| assignment(name, &[80])).collect();
-    applier.apply(delta(ResourceKind::Endpoint, endpoints, &[]));
+    applier.apply(&Source::Ads, delta(ResourceKind::Endpoint, endpoints, &[]));
     assert_eq!(stores.clusters.snapshot().len(), count);
     applier
 }
@@ -167,9 +170,12 @@ fn an_endpoint_change_costs_the_same_among_ten_thousand_clusters_as_among_a_hund
             );
             let version = stores.clusters.version();
             spent = allocations::counted(|| {
-                assert!(applier.apply(change).rejected.is_empty());
+                assert!(applier.apply(&Source::Ads, change).rejected.is_empty());
                 for kind in ResourceKind::ALL {
-                    assert_eq!(applier.take_changes(kind), NameChanges::default());
+                    assert_eq!(
+                        applier.take_changes(kind, &Source::Ads),
+                        NameChanges::default()
+                    );
                 }
             });
             assert_eq!(stores.clusters.version(), version);
@@ -188,19 +194,17 @@ fn a_replaced_cluster_begins_with_the_endpoints_that_it_has() {
     on_control_runtime(|| {
         let mut applier = serving(&stores, 2);
         let before = stores.clusters.get("c0").unwrap();
-        applier.apply(delta(
-            ResourceKind::Cluster,
-            vec![eds_cluster("c0", 2)],
-            &[],
-        ));
+        applier.apply(
+            &Source::Ads,
+            delta(ResourceKind::Cluster, vec![eds_cluster("c0", 2)], &[]),
+        );
         let now = stores.clusters.get("c0").unwrap();
         assert!(!Arc::ptr_eq(&before, &now));
         assert_eq!(now.endpoints().hosts().count(), 1);
-        applier.apply(delta(
-            ResourceKind::Endpoint,
-            vec![assignment("c0", &[1, 2])],
-            &[],
-        ));
+        applier.apply(
+            &Source::Ads,
+            delta(ResourceKind::Endpoint, vec![assignment("c0", &[1, 2])], &[]),
+        );
         assert_eq!(now.endpoints().hosts().count(), 2);
         let replaced = before.endpoints().hosts().count();
         assert_eq!(replaced, 1, "it is not looked after any more");
@@ -212,8 +216,11 @@ fn what_no_cluster_names_any_more_is_not_asked_for_and_forgotten() {
     let stores = Stores::default();
     on_control_runtime(|| {
         let mut applier = serving(&stores, 2);
-        applier.apply(delta(ResourceKind::Cluster, Vec::new(), &["c0"]));
-        let changes = applier.take_changes(ResourceKind::Endpoint);
+        applier.apply(
+            &Source::Ads,
+            delta(ResourceKind::Cluster, Vec::new(), &["c0"]),
+        );
+        let changes = applier.take_changes(ResourceKind::Endpoint, &Source::Ads);
         assert_eq!(changes.removed, [Arc::from("c0")]);
         let known = |name: &str| applier.state.resource(ResourceKind::Endpoint, name);
         assert!(known("c0").is_none() && known("c1").is_some());
@@ -229,11 +236,14 @@ fn a_response_that_names_one_twice_or_lies_about_names_is_refused_for_these() {
             name: "other".to_owned(),
             ..incoming(1)
         };
-        let outcome = applier.apply(delta(
-            ResourceKind::Cluster,
-            vec![incoming(1), incoming(2), lying],
-            &[],
-        ));
+        let outcome = applier.apply(
+            &Source::Ads,
+            delta(
+                ResourceKind::Cluster,
+                vec![incoming(1), incoming(2), lying],
+                &[],
+            ),
+        );
         assert_eq!(outcome.accepted.len(), 1);
         let reasons = outcome.rejected.iter().map(|refused| &*refused.reason);
         let told: Vec<_> = reasons

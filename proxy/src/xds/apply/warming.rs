@@ -13,6 +13,7 @@ use std::sync::Arc;
 use tokio::time::{Duration, Instant};
 use tracing::warn;
 
+use crate::config::source::Source;
 use crate::secret::SecretCell;
 
 /// How long something may stay cold before it takes effect as it is (Envoy's default `initial_fetch_timeout`).
@@ -24,12 +25,12 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What something lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Need {
-    /// Endpoints of this name.
-    Endpoints(Arc<str>),
+    /// Endpoints of this name from this source.
+    Endpoints(Source, Arc<str>),
     /// Addresses of its own names.
     Addresses,
-    /// The route table of this name.
-    Routes(Arc<str>),
+    /// The route table of this name from this source.
+    Routes(Source, Arc<str>),
     /// The first value of this secret.
     Secret(Awaited),
 }
@@ -124,7 +125,7 @@ impl<T> Warming<T> {
     /// Something has come: whoever waits for it is worth a look.
     pub(super) fn met(&mut self, need: &Need) {
         let names = match need {
-            Need::Endpoints(_) | Need::Routes(_) => self.told.remove(need),
+            Need::Endpoints(..) | Need::Routes(..) => self.told.remove(need),
             Need::Addresses | Need::Secret(_) => self.untold.remove(need),
         };
         self.due.extend(names.into_iter().flatten());
@@ -157,7 +158,7 @@ impl<T> Warming<T> {
 
     fn wait(&mut self, need: Need, name: Arc<str>) {
         let waiting = match need {
-            Need::Endpoints(_) | Need::Routes(_) => &mut self.told,
+            Need::Endpoints(..) | Need::Routes(..) => &mut self.told,
             Need::Addresses | Need::Secret(_) => &mut self.untold,
         };
         waiting.entry(need).or_default().insert(name);
@@ -166,7 +167,7 @@ impl<T> Warming<T> {
     fn look_for_untold(&mut self) {
         let arrived = |need: &&Need| match need {
             Need::Secret(Awaited(cell)) => cell.is_ready(),
-            Need::Addresses | Need::Endpoints(_) | Need::Routes(_) => true,
+            Need::Addresses | Need::Endpoints(..) | Need::Routes(..) => true,
         };
         let arrived: Vec<_> = self.untold.keys().filter(arrived).cloned().collect();
         for need in arrived {
@@ -206,7 +207,7 @@ impl<T> Warming<T> {
     pub(super) fn secrets(&self) -> impl Iterator<Item = &Arc<SecretCell>> {
         self.untold.keys().filter_map(|need| match need {
             Need::Secret(Awaited(cell)) => Some(cell),
-            Need::Endpoints(_) | Need::Addresses | Need::Routes(_) => None,
+            Need::Endpoints(..) | Need::Addresses | Need::Routes(..) => None,
         })
     }
 
@@ -232,7 +233,7 @@ mod tests {
     #[test]
     fn something_takes_effect_when_its_need_is_met_and_nothing_else_is_looked_at() {
         let (mut warming, now) = (Warming::default(), Instant::now());
-        let need = |value: &u32| Need::Endpoints(value.to_string().into());
+        let need = |value: &u32| Need::Endpoints(Source::Ads, value.to_string().into());
         for number in 0..3 {
             warming.insert(&number.to_string().into(), Arc::new(number), now);
         }
@@ -249,7 +250,7 @@ mod tests {
     #[test]
     fn a_wait_ends_at_its_limit_counted_from_the_last_version() {
         let (mut warming, start) = (Warming::default(), Instant::now());
-        let never = |_: &u32| Some(Need::Routes("80".into()));
+        let never = |_: &u32| Some(Need::Routes(Source::Ads, "80".into()));
         warming.insert(&"a".into(), Arc::new(1), start);
         let half = start + LIMIT / 2;
         assert_eq!(

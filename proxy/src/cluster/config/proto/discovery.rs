@@ -11,11 +11,12 @@ use xds_proto::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use xds_proto::pb::google::protobuf as gp;
 
 use super::policy::Balanced;
-use crate::cluster::config::{Discovery, DnsRules, LookupFamily};
+use crate::cluster::config::{Discovery, DnsRules, EdsRules, LookupFamily};
 use crate::cluster::endpoint_set::EndpointSet;
 use crate::cluster::endpoint_set::proto as endpoints;
 use crate::config::invalid::InvalidField;
-use crate::config::wire::{Conversion, Read, at, known, positive, refuse_if};
+use crate::config::source::Source;
+use crate::config::wire::{Conversion, Read, at, known, positive, refuse_if, required};
 
 pub(super) struct DnsFields {
     pub(super) refresh: Option<gp::Duration>,
@@ -71,15 +72,19 @@ pub(super) fn read(
             )?;
             Ok((Discovery::LogicalDns(rules), None))
         }
-        DiscoveryType::Eds => Ok((Discovery::Eds(eds_name(eds, cluster)?), None)),
+        DiscoveryType::Eds => Ok((Discovery::Eds(eds_rules(cx, eds, cluster)?), None)),
         DiscoveryType::OriginalDst => {
             Ok((Discovery::OriginalDst(balanced.original_dst.clone()), None))
         }
     }
 }
 
-/// The name that EDS is asked for: the cluster's own unless another one is configured.
-fn eds_name(eds: Option<pb::cluster::EdsClusterConfig>, cluster: Arc<str>) -> Read<Arc<str>> {
+/// EDS is asked for the cluster's own name unless another one is configured.
+fn eds_rules(
+    cx: &mut Conversion<'_>,
+    eds: Option<pb::cluster::EdsClusterConfig>,
+    cluster: Arc<str>,
+) -> Read<EdsRules> {
     let Some(pb::cluster::EdsClusterConfig {
         eds_config,
         service_name,
@@ -90,16 +95,14 @@ fn eds_name(eds: Option<pb::cluster::EdsClusterConfig>, cluster: Arc<str>) -> Re
             "is required for EDS",
         ));
     };
-    refuse_if(
-        eds_config.is_none(),
-        "eds_cluster_config.eds_config",
-        "is required",
-    )?;
-    Ok(if service_name.is_empty() {
+    let field = "eds_cluster_config.eds_config";
+    let source = Source::read(required(field, eds_config)?, field, &mut cx.notes)?;
+    let service = if service_name.is_empty() {
         cluster
     } else {
         service_name.into()
-    })
+    };
+    Ok(EdsRules { source, service })
 }
 
 fn names(

@@ -10,22 +10,17 @@ use xds_proto::pb::envoy::r#type::matcher::v3::StringMatcher;
 use xds_proto::pb::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
 
 use crate::config::invalid::InvalidField;
-use crate::config::wire::{
-    Conversion, Read, at, bad, data, each, flag, known, refuse_if, required,
-};
+use crate::config::wire::{Read, at, bad, data, each, flag, known, refuse_if, required};
 use crate::secret::{TrustRoots, ValidationContext};
 use crate::transport::tls::{SanKind, SanMatcher, TextMatch};
 
 /// A validation context.
-pub(crate) fn context(
-    cx: &mut Conversion<'_>,
-    context: pb::CertificateValidationContext,
-) -> Read<ValidationContext> {
+pub(crate) fn context(context: pb::CertificateValidationContext) -> Read<ValidationContext> {
     let pb::CertificateValidationContext {
         trusted_ca,
         ca_certificate_provider_instance,
         system_root_certs,
-        watched_directory,
+        watched_directory: _, // files are followed whichever way they change
         verify_certificate_spki,
         verify_certificate_hash,
         match_typed_subject_alt_names,
@@ -65,11 +60,6 @@ pub(crate) fn context(
         "max_verify_depth",
         "is not supported",
     )?;
-    cx.notes.note(
-        "watched_directory",
-        &watched_directory,
-        "files are read when the resource comes; SDS follows changes",
-    );
     let mut names = each(
         "match_typed_subject_alt_names",
         match_typed_subject_alt_names,

@@ -1,0 +1,70 @@
+//! What is wanted of which source.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use xds_proto::resource::ResourceKind;
+
+use super::references::References;
+use crate::config::source::Source;
+use crate::xds::subscription::NameChanges;
+
+/// One type of resource from one source.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Feed {
+    pub(crate) source: Source,
+    pub(crate) kind: ResourceKind,
+}
+
+/// Names that are wanted, by feed.
+#[derive(Debug, Default)]
+pub(super) struct Feeds {
+    names: BTreeMap<ResourceKind, HashMap<Source, References>>,
+    /// Feeds that nobody follows yet; the aggregated stream is followed as a whole.
+    new: Vec<Feed>,
+}
+
+impl Feeds {
+    /// A feed is to be followed, whatever its names.
+    pub(super) fn begin(&mut self, kind: ResourceKind, source: &Source) -> &mut References {
+        let of_kind = self.names.entry(kind).or_default();
+        if !of_kind.contains_key(source) && *source != Source::Ads {
+            self.new.push(Feed {
+                source: source.clone(),
+                kind,
+            });
+        }
+        of_kind.entry(source.clone()).or_default()
+    }
+
+    /// One more refers to a name.
+    pub(super) fn add(&mut self, kind: ResourceKind, source: &Source, name: &Arc<str>) {
+        self.begin(kind, source).add(name);
+    }
+
+    /// One less refers to a name.
+    pub(super) fn drop(&mut self, kind: ResourceKind, source: &Source, name: &Arc<str>) {
+        if let Some(references) = self.of(kind, source) {
+            references.drop(name);
+        }
+    }
+
+    /// Whether anything refers to a name.
+    pub(super) fn has(&mut self, kind: ResourceKind, source: &Source, name: &str) -> bool {
+        self.of(kind, source)
+            .is_some_and(|references| references.has(name))
+    }
+
+    pub(super) fn take_changes(&mut self, kind: ResourceKind, source: &Source) -> NameChanges {
+        let changes = self.of(kind, source).map(References::take_changes);
+        changes.unwrap_or_default()
+    }
+
+    pub(super) fn take_new(&mut self) -> Vec<Feed> {
+        std::mem::take(&mut self.new)
+    }
+
+    fn of(&mut self, kind: ResourceKind, source: &Source) -> Option<&mut References> {
+        self.names.get_mut(&kind)?.get_mut(source)
+    }
+}
