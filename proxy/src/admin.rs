@@ -5,17 +5,15 @@
 //!
 //! Source: Envoy, *Administration interface*.
 
-use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use crate::cluster::Clusters;
@@ -25,6 +23,7 @@ use crate::lifecycle::{Lifecycle, Phase};
 use crate::listener::Listeners;
 use crate::logging::LogControl;
 use crate::secret::Secrets;
+use crate::side_port::{self, Bounds};
 use crate::telemetry::metrics::Registry;
 use crate::xds::state::XdsState;
 
@@ -69,28 +68,14 @@ pub struct AdminState {
     pub lifecycle: Lifecycle,
 }
 
-/// How long accepting rests after a failure, usually for want of file descriptors.
-const ACCEPT_REST: Duration = Duration::from_millis(50);
-
 /// Serves until the process ends; a connection that fails ends alone.
 pub async fn serve(listener: TcpListener, state: AdminState) {
     let state = Rc::new(state);
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(ACCEPT_REST).await;
-            continue;
-        };
-        let state = state.clone();
-        tokio::task::spawn_local(async move {
-            let service = service_fn(move |request| {
-                let reply = respond(&request, &state);
-                async { Ok::<_, Infallible>(reply.into_response()) }
-            });
-            let _ = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-        });
-    }
+    side_port::serve(listener, Bounds::default(), move |request, peer| {
+        let reply = respond(&request, &state, peer);
+        async { reply.into_response() }
+    })
+    .await;
 }
 
 /// An answer of the interface.
@@ -156,11 +141,11 @@ admin commands are:
   /stats/prometheus: the same for Prometheus
 ";
 
-fn respond(request: &Request<Incoming>, state: &AdminState) -> Reply {
+fn respond(request: &Request<Incoming>, state: &AdminState, peer: SocketAddr) -> Reply {
     let query = Query::parse(request.uri().query().unwrap_or_default());
     let path = request.uri().path();
-    match change(path, &query, state, request.method() == Method::POST) {
-        Some(reply) => reply,
+    match change(path) {
+        Some(act) => act.perform(request, &query, state, peer),
         None if !matches!(*request.method(), Method::GET | Method::HEAD) => Reply::error(
             StatusCode::METHOD_NOT_ALLOWED,
             format!("{path} is read with GET\n"),
@@ -169,24 +154,52 @@ fn respond(request: &Request<Incoming>, state: &AdminState) -> Reply {
     }
 }
 
-/// Paths that change something; `None` where the path is not one of them.
-fn change(path: &str, query: &Query, state: &AdminState, is_post: bool) -> Option<Reply> {
-    let act: fn(&AdminState) = match path {
-        "/drain_listeners" => |state| state.lifecycle.advance(Phase::Draining),
-        "/healthcheck/fail" => |state| state.lifecycle.fail_health(true),
-        "/healthcheck/ok" => |state| state.lifecycle.fail_health(false),
-        "/quitquitquit" => |state| state.lifecycle.advance(Phase::Quitting),
-        "/reset_counters" => |state| state.metrics.reset_counters(),
-        "/logging" if is_post => return Some(logging::respond(query, &state.log)),
-        "/logging" => |_| {},
-        _ => return None,
-    };
-    if !is_post {
-        let hint = format!("{path} changes the proxy: use POST\n");
-        return Some(Reply::error(StatusCode::METHOD_NOT_ALLOWED, hint));
+/// What changes the proxy.
+enum Change {
+    /// This is done.
+    Act(fn(&AdminState)),
+    /// Log levels are set or shown.
+    Logging,
+}
+
+impl Change {
+    fn perform(
+        self,
+        request: &Request<Incoming>,
+        query: &Query,
+        state: &AdminState,
+        peer: SocketAddr,
+    ) -> Reply {
+        let path = request.uri().path();
+        if request.method() != Method::POST {
+            let hint = format!("{path} changes the proxy: use POST\n");
+            return Reply::error(StatusCode::METHOD_NOT_ALLOWED, hint);
+        }
+        if !side_port::may_change(peer) {
+            let hint = format!("{path} changes the proxy: only from inside the pod\n");
+            return Reply::error(StatusCode::FORBIDDEN, hint);
+        }
+        match self {
+            Self::Act(act) => {
+                act(state);
+                Reply::text("OK\n")
+            }
+            Self::Logging => logging::respond(query, &state.log),
+        }
     }
-    act(state);
-    Some(Reply::text("OK\n"))
+}
+
+/// What a path changes; `None` where it changes nothing.
+fn change(path: &str) -> Option<Change> {
+    Some(match path {
+        "/drain_listeners" => Change::Act(|state| state.lifecycle.advance(Phase::Draining)),
+        "/healthcheck/fail" => Change::Act(|state| state.lifecycle.fail_health(true)),
+        "/healthcheck/ok" => Change::Act(|state| state.lifecycle.fail_health(false)),
+        "/quitquitquit" => Change::Act(|state| state.lifecycle.advance(Phase::Quitting)),
+        "/reset_counters" => Change::Act(|state| state.metrics.reset_counters()),
+        "/logging" => Change::Logging,
+        _ => return None,
+    })
 }
 
 fn show(path: &str, query: &Query, state: &AdminState) -> Reply {

@@ -84,7 +84,7 @@ impl Cluster {
             .store(Arc::new(pick::View::new(&self.config, set)));
     }
 
-    /// Forgets original destinations without traffic; to be called every few seconds off the request path.
+    /// Forgets original destinations that were not used since the last call; off the request path.
     pub fn forget_idle_destinations(&self) {
         self.destinations.forget_idle();
     }

@@ -4,7 +4,7 @@ mod client_cert;
 pub mod codec;
 pub mod config;
 mod connection;
-mod deadline;
+pub(crate) mod deadline;
 mod edits;
 pub mod filter;
 mod filters;

@@ -15,6 +15,7 @@ pub mod listener;
 pub mod logging;
 pub mod matcher;
 pub mod secret;
+mod side_port;
 pub mod status;
 pub mod tcp;
 pub mod telemetry;

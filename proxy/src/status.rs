@@ -11,21 +11,15 @@ pub use probe::{InvalidProbers, Probers};
 
 use crate::config::sidecar::StatusConfig;
 use crate::lifecycle::{Lifecycle, Phase};
+use crate::side_port::{self, Bounds};
 use crate::telemetry::metrics::Registry;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
 use tokio::net::TcpListener;
-
-/// How long accepting rests after a failure, usually for want of file descriptors.
-const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// What the ports show and may change.
 #[derive(Debug)]
@@ -78,23 +72,11 @@ impl Status {
 
     /// Serves one port until the process ends; a connection that fails ends alone. To be run on a local runtime.
     pub async fn serve(self: Rc<Self>, listener: TcpListener, port: Port) {
-        loop {
-            let Ok((stream, peer)) = listener.accept().await else {
-                tokio::time::sleep(ACCEPT_REST).await;
-                continue;
-            };
+        side_port::serve(listener, Bounds::default(), move |request, peer| {
             let status = Rc::clone(&self);
-            tokio::task::spawn_local(async move {
-                let service = service_fn(move |request| {
-                    let status = Rc::clone(&status);
-                    async move { Ok::<_, Infallible>(status.respond(request, port, peer).await) }
-                });
-                // a client that misbehaves ends its own connection only
-                let _ = hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await;
-            });
-        }
+            async move { status.respond(request, port, peer).await }
+        })
+        .await;
     }
 
     async fn respond(
@@ -139,7 +121,7 @@ impl Status {
         peer: SocketAddr,
         to: Phase,
     ) -> Response<Full<Bytes>> {
-        if !peer.ip().to_canonical().is_loopback() {
+        if !side_port::may_change(peer) {
             return reply(StatusCode::FORBIDDEN, "only from inside the pod\n");
         }
         if request.method() != Method::POST {

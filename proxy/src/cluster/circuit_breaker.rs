@@ -1,9 +1,20 @@
 //! Limits on connections, pending requests, requests and retries of a cluster, counted over all workers.
 //! Source: Envoy `config.cluster.v3.CircuitBreakers`.
+//!
+//! Connections, pending requests and retries are rare and counted in one place. Requests are not: each worker takes some
+//! for itself ([`Share`]). Who finds no connection left stands in line ([`line`]).
+
+mod line;
+mod share;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+pub(crate) use self::line::{Grant, Place, Takes, Turn, Waiting};
+pub(crate) use self::share::{Asked, RequestPermit, Share};
+
+use self::line::Line;
+use self::share::Workers;
 use crate::http::route::action::Priority;
 
 /// Limits of a cluster for both priorities.
@@ -60,13 +71,17 @@ impl Default for Limits {
 pub struct Breakers {
     default: Arc<Gauges>,
     high: Arc<Gauges>,
+    workers: Workers,
 }
 
+/// What counts for one priority.
 #[derive(Debug)]
 struct Gauges {
     limits: Limits,
-    in_use: [AtomicU32; 4],
+    /// Of requests those that workers have taken for themselves, in use or not: see [`Share`].
+    taken: [AtomicU32; 4],
     refused: [AtomicU64; 4],
+    line: Line,
 }
 
 /// What is limited.
@@ -92,16 +107,27 @@ pub struct Overflow {
     pub limit: u32,
 }
 
-/// One unit in use; dropping it gives it back.
+/// One unit in use; dropping it gives it back. A connection that is given back goes to the first in line.
 #[derive(Debug)]
 pub struct Permit {
     gauges: Arc<Gauges>,
     resource: Resource,
+    priority: Priority,
+}
+
+impl Permit {
+    /// The priority whose limit it counts against.
+    pub(crate) fn priority(&self) -> Priority {
+        self.priority
+    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.gauges.in_use[self.resource as usize].fetch_sub(1, Ordering::Relaxed);
+        self.gauges.give_back(self.resource, 1);
+        if self.resource == Resource::Connection {
+            line::serve(&self.gauges, self.priority);
+        }
     }
 }
 
@@ -111,6 +137,7 @@ impl Breakers {
         Self {
             default: Arc::new(Gauges::new(limits.default)),
             high: Arc::new(Gauges::new(limits.high)),
+            workers: Workers::default(),
         }
     }
 
@@ -130,14 +157,6 @@ impl Breakers {
         self.acquire(priority, Resource::Pending)
     }
 
-    /// Takes a request.
-    ///
-    /// # Errors
-    /// When the limit is reached.
-    pub fn acquire_request(&self, priority: Priority) -> Result<Permit, Overflow> {
-        self.acquire(priority, Resource::Request)
-    }
-
     /// Takes a retry, within the budget where there is one.
     ///
     /// # Errors
@@ -148,19 +167,32 @@ impl Breakers {
 
     /// How many units are in use.
     pub fn in_use(&self, priority: Priority, resource: Resource) -> u32 {
-        self.gauges(priority).used(resource)
+        let taken = self.gauges(priority).taken(resource);
+        match resource {
+            Resource::Request => taken.saturating_sub(self.workers.unused(priority)),
+            Resource::Connection | Resource::Pending | Resource::Retry => taken,
+        }
     }
 
     /// How many units may be in use.
     pub fn limit(&self, priority: Priority, resource: Resource) -> u32 {
-        self.gauges(priority).limit(resource)
+        let limits = &self.gauges(priority).limits;
+        match (resource, limits.budget) {
+            (Resource::Connection, _) => limits.connections,
+            (Resource::Pending, _) => limits.pending,
+            (Resource::Request, _) => limits.requests,
+            (Resource::Retry, None) => limits.retries,
+            (Resource::Retry, Some(budget)) => self.retries(priority, budget),
+        }
     }
 
     /// How many more units may be taken; `None` where it is not to be shown.
     pub fn remaining(&self, priority: Priority, resource: Resource) -> Option<u32> {
-        let gauges = self.gauges(priority);
-        let left = gauges.limit(resource).saturating_sub(gauges.used(resource));
-        gauges.limits.track_remaining.then_some(left)
+        let left = || {
+            self.limit(priority, resource)
+                .saturating_sub(self.in_use(priority, resource))
+        };
+        self.gauges(priority).limits.track_remaining.then(left)
     }
 
     /// How often a unit was refused.
@@ -177,21 +209,28 @@ impl Breakers {
 
     fn acquire(&self, priority: Priority, resource: Resource) -> Result<Permit, Overflow> {
         let gauges = self.gauges(priority);
-        let limit = gauges.limit(resource);
-        let cell = &gauges.in_use[resource as usize];
-        let taken = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-            (used < limit).then_some(used + 1)
-        });
-        match taken {
-            Ok(_) => Ok(Permit {
-                gauges: Arc::clone(gauges),
-                resource,
-            }),
-            Err(_) => {
-                gauges.refused[resource as usize].fetch_add(1, Ordering::Relaxed);
-                Err(Overflow { resource, limit })
-            }
+        if gauges.take(resource, 1, self.limit(priority, resource)) == 1 {
+            Ok(gauges.permit(resource, priority))
+        } else {
+            Err(self.refuse(priority, resource))
         }
+    }
+
+    /// Counts a refusal.
+    fn refuse(&self, priority: Priority, resource: Resource) -> Overflow {
+        self.gauges(priority).refused[resource as usize].fetch_add(1, Ordering::Relaxed);
+        let limit = self.limit(priority, resource);
+        Overflow { resource, limit }
+    }
+
+    /// A budget's share of the requests under way.
+    fn retries(&self, priority: Priority, budget: RetryBudget) -> u32 {
+        let active = self
+            .in_use(priority, Resource::Request)
+            .saturating_add(self.in_use(priority, Resource::Pending));
+        let share = (f64::from(active) * budget.percent / 100.0).ceil();
+        // A share of a u32 by at most 100 percent fits a u32; the cast saturates in any case.
+        (share as u32).max(budget.min_concurrency)
     }
 }
 
@@ -199,34 +238,44 @@ impl Gauges {
     fn new(limits: Limits) -> Self {
         Self {
             limits,
-            in_use: Default::default(),
+            taken: Default::default(),
             refused: Default::default(),
+            line: Line::default(),
         }
     }
 
-    fn used(&self, resource: Resource) -> u32 {
-        self.in_use[resource as usize].load(Ordering::Relaxed)
+    fn taken(&self, resource: Resource) -> u32 {
+        self.taken[resource as usize].load(Ordering::Relaxed)
     }
 
-    fn limit(&self, resource: Resource) -> u32 {
-        match resource {
-            Resource::Connection => self.limits.connections,
-            Resource::Pending => self.limits.pending,
-            Resource::Request => self.limits.requests,
-            Resource::Retry => self.retry_limit(),
+    /// Takes up to `most` units within `limit`; how many it were.
+    ///
+    /// Invariant: this and [`Gauges::give_back`] are ordered with the count of those in line, so that nobody joins the
+    /// line while the last unit is given back unseen.
+    fn take(&self, resource: Resource, most: u32, limit: u32) -> u32 {
+        let mut count = 0;
+        let taken = self.taken[resource as usize].fetch_update(
+            Ordering::SeqCst,
+            Ordering::SeqCst,
+            |taken| {
+                count = most.min(limit.saturating_sub(taken));
+                (count > 0).then(|| taken + count)
+            },
+        );
+        taken.map_or(0, |_| count)
+    }
+
+    fn give_back(&self, resource: Resource, count: u32) {
+        self.taken[resource as usize].fetch_sub(count, Ordering::SeqCst);
+    }
+
+    /// A unit that was taken.
+    fn permit(self: &Arc<Self>, resource: Resource, priority: Priority) -> Permit {
+        Permit {
+            gauges: Arc::clone(self),
+            resource,
+            priority,
         }
-    }
-
-    fn retry_limit(&self) -> u32 {
-        let Some(budget) = self.limits.budget else {
-            return self.limits.retries;
-        };
-        let active = self
-            .used(Resource::Request)
-            .saturating_add(self.used(Resource::Pending));
-        let share = (f64::from(active) * budget.percent / 100.0).ceil();
-        // A share of a u32 by at most 100 percent fits a u32; the cast saturates in any case.
-        (share as u32).max(budget.min_concurrency)
     }
 }
 
@@ -238,32 +287,32 @@ mod tests {
     fn a_request_over_the_limit_is_refused_and_a_dropped_permit_makes_room() {
         let limits = BreakerLimits {
             default: Limits {
-                requests: 1,
+                pending: 1,
                 ..Limits::default()
             },
             ..BreakerLimits::default()
         };
         let breakers = Breakers::new(&limits);
         let first = breakers
-            .acquire_request(Priority::Default)
+            .acquire_pending(Priority::Default)
             .expect("the first request fits");
         let refused = breakers
-            .acquire_request(Priority::Default)
+            .acquire_pending(Priority::Default)
             .expect_err("the limit is one");
         assert_eq!(
             refused,
             Overflow {
-                resource: Resource::Request,
+                resource: Resource::Pending,
                 limit: 1
             }
         );
-        assert_eq!(breakers.refused(Priority::Default, Resource::Request), 1);
+        assert_eq!(breakers.refused(Priority::Default, Resource::Pending), 1);
         assert!(
-            breakers.acquire_request(Priority::High).is_ok(),
+            breakers.acquire_pending(Priority::High).is_ok(),
             "priorities count apart"
         );
         drop(first);
-        assert!(breakers.acquire_request(Priority::Default).is_ok());
+        assert!(breakers.acquire_pending(Priority::Default).is_ok());
     }
 
     #[test]
@@ -282,7 +331,7 @@ mod tests {
         let breakers = Breakers::new(&limits);
         assert_eq!(breakers.limit(Priority::Default, Resource::Retry), 1);
         let held: Vec<_> = (0..15)
-            .map(|_| breakers.acquire_request(Priority::Default))
+            .map(|_| breakers.acquire_pending(Priority::Default))
             .collect();
         assert_eq!(breakers.limit(Priority::Default, Resource::Retry), 3);
         drop(held);

@@ -166,12 +166,25 @@ pub enum LookupFamily {
 }
 
 /// Rules of an original-destination cluster.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OriginalDst {
     /// A header that names the address instead.
     pub header: Option<HeaderKey>,
     /// A port in place of the destination's.
     pub port_override: Option<u16>,
+    /// Destinations that were not used for so long are forgotten.
+    pub cleanup_interval: Duration,
+}
+
+/// Envoy's defaults.
+impl Default for OriginalDst {
+    fn default() -> Self {
+        Self {
+            header: None,
+            port_override: None,
+            cleanup_interval: Duration::from_secs(5),
+        }
+    }
 }
 
 /// The HTTP version that endpoints are spoken to in.

@@ -7,24 +7,29 @@ mod channel;
 mod connect;
 mod multiplexed;
 mod stats;
+mod waiting;
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hashbrown::{HashMap, HashSet};
 use tokio::sync::Notify;
 
-pub(crate) use self::channel::{AcquireError, Lease, OpenCount, UpstreamFacts};
+pub(crate) use self::channel::{AcquireError, Channel, Lease, OpenCount, UpstreamFacts};
 pub(crate) use self::connect::Wanted;
 pub(crate) use self::stats::ClusterStats;
 
 use self::channel::Idle;
 use self::multiplexed::Multiplexed;
+use super::circuit_breaker::{Breakers, Share};
 use super::{Cluster, Endpoint};
 use crate::http::codec::buffers::Buffers;
 use crate::telemetry::metrics::{Registry, Shard};
+
+/// Empty pools that are kept until the next sweep, since their endpoints may be used again at once.
+const EMPTY_POOLS: usize = 1_024;
 
 /// One cluster as one worker uses it.
 #[derive(Debug)]
@@ -33,18 +38,30 @@ pub(crate) struct ClusterPool {
     pub(crate) cluster: Arc<Cluster>,
     /// Its counters.
     pub(crate) stats: ClusterStats,
+    /// This worker's part of its limits.
+    pub(crate) share: Rc<Share>,
     shard: Arc<Shard>,
     buffers: Buffers,
     endpoints: RefCell<HashMap<u64, Rc<EndpointPool>>>,
+    /// Pools beyond which empty ones are looked for.
+    many: Cell<usize>,
+    /// A task hears of other workers that need connections.
+    hears: Cell<bool>,
+    this: Weak<Self>,
 }
 
 /// Connections of one worker to one endpoint.
 #[derive(Debug)]
 pub(crate) struct EndpointPool {
     pub(crate) endpoint: Arc<Endpoint>,
+    /// Unique in this process; those who wait for a connection name it.
+    id: u64,
+    breakers: Arc<Breakers>,
     /// HTTP/1 connections without a request, the one used last at the end.
     idle: RefCell<Vec<Idle>>,
     multiplexed: RefCell<Vec<Rc<Multiplexed>>>,
+    /// Connections that became free for somebody who waited, by his place in line.
+    kept: RefCell<Vec<(u64, Channel)>>,
     /// Somebody opens an HTTP/2 connection, which others should wait for.
     opening: Cell<bool>,
     opened: Notify,
@@ -56,22 +73,34 @@ impl ClusterPool {
         registry: &Registry,
         shard: Arc<Shard>,
         buffers: Buffers,
-    ) -> Self {
+    ) -> Rc<Self> {
         let stats = ClusterStats::new(registry, &cluster.config.stat_name);
-        Self {
+        Rc::new_cyclic(|this| Self {
+            share: Share::new(&cluster.breakers),
             cluster,
             stats,
             shard,
             buffers,
             endpoints: RefCell::default(),
-        }
+            many: Cell::new(EMPTY_POOLS),
+            hears: Cell::new(false),
+            this: Weak::clone(this),
+        })
     }
 
     /// The pool of an endpoint of this cluster.
     pub(crate) fn endpoint(&self, endpoint: &Arc<Endpoint>) -> Rc<EndpointPool> {
         let mut endpoints = self.endpoints.borrow_mut();
-        let new = || Rc::new(EndpointPool::new(Arc::clone(endpoint)));
-        Rc::clone(endpoints.entry(endpoint.id).or_insert_with(new))
+        if let Some(pool) = endpoints.get(&endpoint.id) {
+            return Rc::clone(pool);
+        }
+        if endpoints.len() >= self.many.get() {
+            endpoints.retain(|_, pool| Rc::strong_count(pool) > 1 || !pool.is_empty());
+            self.many
+                .set(endpoints.len() + EMPTY_POOLS.max(endpoints.len()));
+        }
+        let new = EndpointPool::new(Arc::clone(endpoint), &self.cluster.breakers);
+        Rc::clone(endpoints.entry(endpoint.id).or_insert(Rc::new(new)))
     }
 
     /// Closes what was idle for too long, and the pools of endpoints that are gone.
@@ -91,14 +120,22 @@ impl ClusterPool {
 }
 
 impl EndpointPool {
-    fn new(endpoint: Arc<Endpoint>) -> Self {
+    fn new(endpoint: Arc<Endpoint>, breakers: &Arc<Breakers>) -> Self {
         Self {
             endpoint,
+            id: super::next_id(),
+            breakers: Arc::clone(breakers),
+            kept: RefCell::default(),
             idle: RefCell::default(),
             multiplexed: RefCell::default(),
             opening: Cell::new(false),
             opened: Notify::new(),
         }
+    }
+
+    /// Whether it holds no connection that waits for a request.
+    fn is_empty(&self) -> bool {
+        self.idle.borrow().is_empty() && self.multiplexed.borrow().is_empty()
     }
 
     fn close_idle(&self, now: Instant, timeout: Option<Duration>) {

@@ -9,44 +9,69 @@ use super::config::Discovery;
 use super::{Cluster, Clusters};
 
 const TURN: Duration = Duration::from_millis(500);
-const FORGET: Duration = Duration::from_secs(5);
+
+/// What is done from time to time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Chore {
+    /// Looks at outliers.
+    Outliers,
+    /// Forgets original destinations.
+    Destinations,
+}
+
+/// The next time of each chore, by the cluster's id.
+type Due = HashMap<(u64, Chore), Instant>;
 
 /// Runs for ever on the control runtime.
 pub async fn run(clusters: Arc<Clusters>) {
-    let mut due = HashMap::new();
+    let mut due = Due::new();
     loop {
         tokio::time::sleep(TURN).await;
         turn(&clusters, &mut due, Instant::now());
     }
 }
 
-/// Does what is due now; `due` holds the next time of each cluster by its id.
-fn turn(clusters: &Clusters, due: &mut HashMap<u64, Instant>, now: Instant) {
+/// Does what is due now.
+fn turn(clusters: &Clusters, due: &mut Due, now: Instant) {
     let all = clusters.snapshot();
     if due.len() > all.len() {
         let known: HashSet<u64> = all.values().map(|cluster| cluster.id).collect();
-        due.retain(|id, _| known.contains(id));
+        due.retain(|(id, _), _| known.contains(id));
     }
     for cluster in all.values() {
-        let Some(interval) = interval(cluster) else {
-            continue;
-        };
-        let next = due.entry(cluster.id).or_insert(now + interval);
-        if *next <= now {
-            *next = now + interval;
-            cluster.detect_outliers();
-            cluster.forget_idle_destinations();
+        for chore in [Chore::Outliers, Chore::Destinations] {
+            let Some(interval) = chore.interval(cluster) else {
+                continue;
+            };
+            let next = due.entry((cluster.id, chore)).or_insert(now + interval);
+            if *next <= now {
+                *next = now + interval;
+                chore.run(cluster);
+            }
         }
     }
 }
 
-fn interval(cluster: &Cluster) -> Option<Duration> {
-    let outliers = cluster.config.outlier.as_ref().map(|rules| rules.interval);
-    match &cluster.config.discovery {
-        Discovery::OriginalDst(_) => Some(outliers.unwrap_or(FORGET)),
-        Discovery::Static
-        | Discovery::Eds(_)
-        | Discovery::StrictDns(_)
-        | Discovery::LogicalDns(_) => outliers,
+impl Chore {
+    /// Time between two runs; `None` where there is nothing to do.
+    fn interval(self, cluster: &Cluster) -> Option<Duration> {
+        match (self, &cluster.config.discovery) {
+            (Self::Outliers, _) => cluster.config.outlier.as_ref().map(|rules| rules.interval),
+            (Self::Destinations, Discovery::OriginalDst(rules)) => Some(rules.cleanup_interval),
+            (
+                Self::Destinations,
+                Discovery::Static
+                | Discovery::Eds(_)
+                | Discovery::StrictDns(_)
+                | Discovery::LogicalDns(_),
+            ) => None,
+        }
+    }
+
+    fn run(self, cluster: &Cluster) {
+        match self {
+            Self::Outliers => cluster.detect_outliers(),
+            Self::Destinations => cluster.forget_idle_destinations(),
+        }
     }
 }

@@ -3,21 +3,25 @@
 
 mod asked;
 mod attempt;
+mod converse;
+mod failure;
 mod retry;
 mod sound;
 mod stream;
 mod timeouts;
+mod upload;
 
 use std::rc::Rc;
+use std::time::Instant;
 
 use ::http::{Method, StatusCode};
 
 use self::asked::Asked;
-use self::attempt::{Failure, Target};
+use self::attempt::Target;
 use self::timeouts::Timeouts;
+use self::upload::Upload;
 use super::codec::h1::Framing;
 use super::codec::leg::Leg;
-use super::codec::pump::{Pump, Replay};
 use super::connection::Exchange;
 use super::edits;
 use super::filters;
@@ -28,13 +32,9 @@ use super::local_reply::LocalReply;
 use super::respond::{self, Edited};
 use super::route::rewrite::HostRewrite;
 use super::route::{Forward, WeightedCluster};
-use crate::cluster::circuit_breaker::Permit;
+use crate::cluster::circuit_breaker::RequestPermit;
 use crate::cluster::endpoint::ActiveGuard;
 use crate::cluster::pool::{ClusterPool, EndpointPool, Lease, OpenCount};
-use crate::telemetry::access_log::ResponseFlags;
-
-/// Bytes of a request body that are kept for another attempt when the route does not say.
-const REPLAY_LIMIT: usize = 64 * 1024;
 
 /// Where a request goes, as decided before the first attempt.
 pub(crate) struct Plan<'a> {
@@ -56,13 +56,15 @@ pub(crate) struct Answer {
     pub(crate) framing: Framing,
     /// The upstream keeps the connection.
     pub(crate) keep_alive: bool,
+    /// When the attempt began.
+    pub(crate) begun: Instant,
     /// Counted until the response has ended.
     pub(crate) _load: Load,
 }
 
 /// One request as the cluster and the endpoint count it.
 pub(crate) struct Load {
-    _permit: Permit,
+    _permit: RequestPermit,
     _active: ActiveGuard,
     _open: OpenCount,
 }
@@ -77,8 +79,8 @@ pub(crate) async fn forward(
     let chosen = choose(exchange, to)?;
     filters::on_request(exchange, routed, &chosen.1.cluster.config.name).await?;
     let plan = plan(exchange, routed, to, chosen)?;
-    let mut pump = body_pump(exchange, &plan);
-    let answer = attempts(exchange, down, &plan, &mut pump).await?;
+    let mut upload = Upload::new(exchange, down, &plan);
+    let answer = attempts(exchange, down, &plan, &mut upload).await?;
     introduce::of_server(exchange);
     let edited = Edited {
         routed: plan.routed,
@@ -86,7 +88,7 @@ pub(crate) async fn forward(
     };
     filters::on_response(exchange, plan.routed);
     respond::prepare(exchange, Some(edited));
-    stream::respond(exchange, down, answer, &plan, pump).await
+    stream::respond(exchange, down, answer, &plan, upload).await
 }
 
 /// The cluster for the request, and the entry of the weighted list that was drawn.
@@ -218,25 +220,12 @@ pub(crate) fn replace_authority(exchange: &mut Exchange<'_>, new: &str, keep_old
     exchange.request.set_authority(new);
 }
 
-fn body_pump(exchange: &Exchange<'_>, plan: &Plan<'_>) -> Pump {
-    let again = plan.to.retry.is_some() || is_repeatable(exchange, plan);
-    if exchange.framing == Framing::Empty || !again || plan.upgrade {
-        return Pump::default();
-    }
-    let limit = plan
-        .routed
-        .route
-        .request_buffer_limit
-        .map_or(REPLAY_LIMIT, |limit| limit as usize);
-    Pump::keeping(limit)
-}
-
 /// Attempts until one gives a response that is passed on.
 async fn attempts(
     exchange: &mut Exchange<'_>,
     down: &mut Leg,
     plan: &Plan<'_>,
-    pump: &mut Pump,
+    upload: &mut Upload,
 ) -> Result<Answer, Stop> {
     let mut retries = retry::Retries::new(exchange, plan);
     let mut fresh = false;
@@ -253,74 +242,38 @@ async fn attempts(
             draws: retries.draws(),
             fresh,
         };
-        let outcome = attempt::attempt(exchange, down, plan, pump, target).await;
-        let replayable = !matches!(pump.replay, Replay::Lost)
-            && (pump.bytes == 0 || matches!(pump.replay, Replay::Kept { .. }));
+        let outcome = attempt::attempt(exchange, down, plan, upload, target).await;
+        let repeatable = upload.is_repeatable();
         let verdict = match &outcome {
-            Ok(_) => retries.after_response(exchange, plan, replayable),
-            Err(failure) => retries.after_failure(exchange, plan, failure, replayable),
+            Ok(_) => retries.after_response(exchange, plan, repeatable),
+            Err(failure) => retries.after_failure(exchange, plan, failure, repeatable),
         };
         match (verdict, outcome) {
-            (retry::Verdict::Again { pause, fresh: new }, _) => {
+            (retry::Verdict::Again { pause, fresh: new }, outcome) => {
                 fresh = new;
-                retries.begin(exchange, plan)?;
-                retries.pause(exchange, plan, down, pause).await?;
+                if let Ok(answer) = outcome {
+                    answer.pass_over(plan);
+                }
+                retries.begin(exchange, plan);
+                retries
+                    .pause(exchange, plan, (&mut *down, &*upload), pause)
+                    .await?;
                 exchange.response.clear();
             }
             (retry::Verdict::Done, Ok(answer)) => return Ok(answer),
             (retry::Verdict::Done, Err(failure)) => {
-                return Err(give_up(exchange, failure, retries.exhausted()));
+                return Err(failure.stop(exchange, upload.complete.is_some()));
             }
         }
     }
 }
 
-/// The answer to a request of which the last attempt failed.
-fn give_up(exchange: &mut Exchange<'_>, failure: Failure, exhausted: bool) -> Stop {
-    if exhausted {
-        exchange
-            .record
-            .flags
-            .insert(ResponseFlags::UPSTREAM_RETRY_LIMIT_EXCEEDED);
-    }
-    match failure {
-        Failure::Gone => {
-            exchange
-                .record
-                .flags
-                .insert(ResponseFlags::DOWNSTREAM_CONNECTION_TERMINATION);
-            exchange.record.details = "downstream_remote_disconnect".into();
-            Stop::Broken
-        }
-        Failure::BadRequestBody(details) => {
-            let reply = LocalReply::new(StatusCode::BAD_REQUEST, "", details);
-            reply.flag(ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR).into()
-        }
-        Failure::NoHost => LocalReply::no_healthy_upstream().into(),
-        Failure::Overflow => LocalReply::overflow().into(),
-        Failure::Connect(text) => {
-            exchange.record.upstream_failure = Some(text.clone());
-            let flag = ResponseFlags::UPSTREAM_CONNECTION_FAILURE;
-            LocalReply::upstream_reset("connection failure", flag, Some(&text)).into()
-        }
-        Failure::Terminated { .. } => {
-            let flag = ResponseFlags::UPSTREAM_CONNECTION_TERMINATION;
-            LocalReply::upstream_reset("connection termination", flag, None).into()
-        }
-        Failure::Reset { .. } | Failure::Refused => {
-            LocalReply::upstream_reset("remote reset", ResponseFlags::UPSTREAM_REMOTE_RESET, None)
-                .into()
-        }
-        Failure::Protocol(text) => LocalReply::upstream_protocol_error(text).into(),
-        Failure::TimedOut => LocalReply::timeout().into(),
-        Failure::TryTimedOut => LocalReply::per_try_timeout().into(),
-        Failure::IdleTimedOut => {
-            let reply = LocalReply::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                "stream timeout",
-                "stream_idle_timeout",
-            );
-            reply.flag(ResponseFlags::STREAM_IDLE_TIMEOUT).into()
+impl Answer {
+    /// Leaves the response unread; a connection on which nothing of it is left serves others.
+    fn pass_over(self, plan: &Plan<'_>) {
+        if self.leg.is_read() && self.leg.is_written() {
+            self.lease
+                .give_back(self.leg, &self.pool, &plan.cluster, self.keep_alive);
         }
     }
 }

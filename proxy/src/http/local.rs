@@ -85,6 +85,22 @@ struct Known {
     pools: HashMap<Arc<str>, Rc<ClusterPool>>,
 }
 
+impl Known {
+    /// Lets go of clusters that are gone or were replaced.
+    fn follow(&mut self, clusters: &Clusters) {
+        let version = clusters.version();
+        if self.version == version {
+            return;
+        }
+        let now = clusters.snapshot();
+        self.pools.retain(|name, pool| {
+            now.get(name)
+                .is_some_and(|cluster| cluster.id == pool.cluster.id)
+        });
+        self.version = version;
+    }
+}
+
 /// One connection manager's configuration with everything that is resolved once.
 #[derive(Debug)]
 pub(crate) struct Site {
@@ -120,15 +136,7 @@ impl Local {
     /// The cluster `name` with this worker's connections.
     pub(crate) fn cluster(&self, name: &str) -> Option<Rc<ClusterPool>> {
         let mut known = self.clusters.borrow_mut();
-        let version = self.shared.clusters.version();
-        if known.version != version {
-            let now = self.shared.clusters.snapshot();
-            known.pools.retain(|name, pool| {
-                now.get(name)
-                    .is_some_and(|cluster| cluster.id == pool.cluster.id)
-            });
-            known.version = version;
-        }
+        known.follow(&self.shared.clusters);
         if let Some(pool) = known.pools.get(name) {
             return Some(Rc::clone(pool));
         }
@@ -140,7 +148,6 @@ impl Local {
             Arc::clone(&self.shard),
             self.buffers.clone(),
         );
-        let pool = Rc::new(pool);
         known.pools.insert(name, Rc::clone(&pool));
         Some(pool)
     }
@@ -179,6 +186,8 @@ impl Local {
 
     fn sweep(&self) {
         let now = self.worker.now();
+        // A worker without traffic must not keep connections of clusters that are gone.
+        self.clusters.borrow_mut().follow(&self.shared.clusters);
         for pool in self.clusters.borrow().pools.values() {
             pool.sweep(now);
         }

@@ -81,24 +81,6 @@ impl LocalReply {
         .field(KnownName::XEnvoyOverloaded, "true")
     }
 
-    pub(crate) fn timeout() -> Self {
-        Self::new(
-            StatusCode::GATEWAY_TIMEOUT,
-            "upstream request timeout",
-            "response_timeout",
-        )
-        .flag(ResponseFlags::UPSTREAM_REQUEST_TIMEOUT)
-    }
-
-    pub(crate) fn per_try_timeout() -> Self {
-        Self::new(
-            StatusCode::GATEWAY_TIMEOUT,
-            "upstream request timeout",
-            "upstream_per_try_timeout",
-        )
-        .flag(ResponseFlags::UPSTREAM_REQUEST_TIMEOUT)
-    }
-
     /// `reason` is Envoy's, such as `connection termination`.
     pub(crate) fn upstream_reset(reason: &str, flag: ResponseFlags, failure: Option<&str>) -> Self {
         let mut text = format!(

@@ -7,6 +7,7 @@ mod http2;
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::config::{CodecType, HttpConfig};
 use super::connection::Downstream;
@@ -17,6 +18,8 @@ use crate::transport;
 
 /// What every HTTP/2 connection begins with (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How long a client may take for it. Envoy has no such limit; a client that speaks HTTP/2 sends it at once.
+const PREFACE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves `connection` until it ends.
 pub async fn serve(

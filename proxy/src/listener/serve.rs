@@ -15,6 +15,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpStream;
 
 /// What is known of a connection when it is accepted, on its way to the worker that serves it.
@@ -107,7 +108,11 @@ impl Arrived {
         let stream = Stream::Plain(self.socket);
         match session {
             Ok(session) => {
-                if first_to_speak(&stream, session.upstream()).await == Speaker::Upstream {
+                let first = first_to_speak(&stream, session.upstream());
+                let Some(first) = within(config.idle_timeout, first).await else {
+                    return;
+                };
+                if first == Speaker::Upstream {
                     let downstream = Downstream::new(stream, None, self.active.drain.signal());
                     session.serve(downstream, record).await;
                     return;
@@ -115,7 +120,10 @@ impl Arrived {
             }
             Err(error) => {
                 tracing::debug!(%error, "no upstream yet for a silent client; waiting for its first bytes");
-                let _ = poll_fn(|cx| stream.poll_read_ready(cx)).await;
+                let first = poll_fn(|cx| stream.poll_read_ready(cx));
+                if within(config.idle_timeout, first).await.is_none() {
+                    return;
+                }
             }
         }
         record.forget_way();
@@ -203,16 +211,11 @@ impl Arrived {
         };
         let stats = self.active.stats;
         let handshake = Box::pin(context.accept(self.socket));
-        let result = match chain.transport_connect_timeout {
-            Some(limit) => match tokio::time::timeout(limit, handshake).await {
-                Ok(result) => result,
-                Err(_elapsed) => {
-                    stats.ssl_connection_error.increment(worker.shard());
-                    tracing::debug!(%source, ?limit, "TLS handshake took too long");
-                    return None;
-                }
-            },
-            None => handshake.await,
+        let limit = chain.transport_connect_timeout;
+        let Some(result) = within(limit, handshake).await else {
+            stats.ssl_connection_error.increment(worker.shard());
+            tracing::debug!(%source, ?limit, "TLS handshake took too long");
+            return None;
         };
         match result {
             Ok((stream, facts)) => {
@@ -232,6 +235,14 @@ impl Arrived {
             self.active.stats.pre_cx_timeout.increment(worker.shard());
         }
         tracing::debug!(listener = %self.active.listener.name, source = %record.facts.source, %error, "connection closed");
+    }
+}
+
+/// What `future` comes to, unless the limit passes first.
+async fn within<T>(limit: Option<Duration>, future: impl Future<Output = T>) -> Option<T> {
+    match limit {
+        Some(limit) => tokio::time::timeout(limit, future).await.ok(),
+        None => Some(future.await),
     }
 }
 

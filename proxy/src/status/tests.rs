@@ -103,6 +103,25 @@ async fn drain_and_quit_need_a_post() {
 }
 
 #[tokio::test]
+async fn a_client_outside_cannot_end_the_process_through_redirected_traffic() {
+    LocalSet::new()
+        .run_until(async {
+            let status = status("", "");
+            let address = serve(&status, Port::Agent).await;
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind("127.0.0.6:0".parse().unwrap()).unwrap();
+            let mut stream = socket.connect(address).await.unwrap();
+            let request = "POST /quitquitquit HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+            assert_eq!(status.lifecycle.phase(), Phase::Initializing);
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn probes_reach_the_application() {
     LocalSet::new()
         .run_until(async {

@@ -3,5 +3,7 @@
 mod harness;
 mod http1;
 mod http2;
+mod limits;
 mod retries;
 mod telemetry;
+mod waits;

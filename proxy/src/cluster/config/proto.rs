@@ -163,11 +163,6 @@ fn read(
         "a cluster is warm when its endpoints have come",
     );
     n.note(
-        "cleanup_interval",
-        &cleanup_interval,
-        "idle original destinations are forgotten every few seconds",
-    );
-    n.note(
         "close_connections_on_host_health_failure",
         &close_connections_on_host_health_failure,
         "they are kept",
@@ -238,6 +233,7 @@ fn read(
         dns,
         assignment: load_assignment,
         cluster: Arc::clone(&name),
+        cleanup: cleanup_interval,
     };
     let balanced = policy::read(
         cx,

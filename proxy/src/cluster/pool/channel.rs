@@ -17,9 +17,11 @@ use crate::http::codec::h1::encode::Persistence;
 use crate::http::codec::h2::stream;
 use crate::http::codec::leg::{Leg, LegError};
 use crate::http::head::RequestHead;
+use crate::http::route::action::Priority;
 use crate::telemetry::istio::Heard;
 use crate::telemetry::metrics::{Gauge, Shard};
 use crate::transport::{ConnectError, Stream, TlsFacts, Upstream};
+use crate::worker;
 
 /// What is known of an upstream connection.
 #[derive(Debug)]
@@ -81,7 +83,7 @@ impl Drop for OpenCount {
 #[derive(Debug)]
 pub(super) struct Life {
     pub(super) born: Instant,
-    pub(super) _permit: Permit,
+    pub(super) permit: Permit,
     pub(super) _open: OpenCount,
 }
 
@@ -91,6 +93,22 @@ pub(super) struct Idle {
     pub(super) connection: Connection<Stream>,
     pub(super) since: Instant,
     pub(super) ticket: Ticket,
+}
+
+impl Idle {
+    /// The priority whose limit the connection counts against.
+    pub(super) fn priority(&self) -> Priority {
+        self.ticket.life.permit.priority()
+    }
+
+    /// Ready for its next request.
+    pub(super) fn into_channel(mut self) -> Channel {
+        self.ticket.requests += 1;
+        Channel {
+            kind: Kind::Http1(self.connection, self.ticket),
+            reused: true,
+        }
+    }
 }
 
 /// What comes with an HTTP/1 connection in use.
@@ -133,6 +151,21 @@ pub(crate) enum Lease {
 pub(crate) struct Http1Lease(Ticket);
 
 impl Channel {
+    /// The HTTP/1 connection as it was before it was acquired.
+    pub(super) fn into_idle(self, since: Instant) -> Option<Idle> {
+        match self.kind {
+            Kind::Http1(connection, mut ticket) => {
+                ticket.requests -= 1;
+                Some(Idle {
+                    connection,
+                    since,
+                    ticket,
+                })
+            }
+            Kind::Http2(..) => None,
+        }
+    }
+
     /// What is known of the connection.
     pub(crate) fn facts(&self) -> &Rc<UpstreamFacts> {
         match &self.kind {
@@ -176,28 +209,23 @@ impl Lease {
         let (Self::Http1(lease), Leg::Http1(mut connection)) = (self, leg) else {
             return;
         };
-        let Ticket {
-            facts,
-            life,
-            requests,
-        } = lease.0;
         let rules = cluster.cluster.config.connections;
-        let now = Instant::now();
-        let worn = rules.max_requests.is_some_and(|most| requests >= most)
+        let now = worker::now();
+        let Http1Lease(ticket) = *lease;
+        let worn = rules
+            .max_requests
+            .is_some_and(|most| ticket.requests >= most)
             || rules
                 .max_duration
-                .is_some_and(|longest| now.saturating_duration_since(life.born) >= longest);
+                .is_some_and(|longest| now.saturating_duration_since(ticket.life.born) >= longest);
         let clean = connection.is_read() && connection.is_written() && !connection.has_input();
         if !keep_alive || worn || !clean {
+            // Closed before its place is given to others.
+            drop(connection);
             return;
         }
         connection.rest();
-        let ticket = Ticket {
-            facts,
-            life,
-            requests,
-        };
-        pool.idle.borrow_mut().push(Idle {
+        pool.settle(Idle {
             connection,
             since: now,
             ticket,
@@ -209,17 +237,9 @@ impl EndpointPool {
     /// The idle HTTP/1 connection that was used last and is still open.
     pub(super) fn take_idle(&self) -> Option<Channel> {
         loop {
-            let Idle {
-                connection,
-                mut ticket,
-                ..
-            } = self.idle.borrow_mut().pop()?;
-            if connection.is_quiet() {
-                ticket.requests += 1;
-                return Some(Channel {
-                    kind: Kind::Http1(connection, ticket),
-                    reused: true,
-                });
+            let idle = self.idle.borrow_mut().pop()?;
+            if idle.connection.is_quiet() {
+                return Some(idle.into_channel());
             }
         }
     }
@@ -232,5 +252,13 @@ impl EndpointPool {
             .iter()
             .find(|connection| connection.has_room())?;
         Some(Multiplexed::channel(connection, true))
+    }
+
+    /// Takes back a connection that was acquired and not used.
+    pub(crate) fn take_back(&self, channel: Channel) {
+        // A stream ends when it is dropped, and looks after its connection itself.
+        if let Some(idle) = channel.into_idle(worker::now()) {
+            self.settle(idle);
+        }
     }
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::channel::{AcquireError, Channel, Kind, Life, OpenCount, Ticket, UpstreamFacts};
-use super::multiplexed::{Limits, Multiplexed};
+use super::multiplexed::{Limits, Multiplexed, Opened};
+use super::waiting::Way;
 use super::{ClusterPool, EndpointPool};
+use crate::cluster::circuit_breaker::Takes;
 use crate::cluster::config::UpstreamProtocol;
 use crate::cluster::endpoint::Endpoint;
 use crate::http::codec::h1::connection::Connection;
@@ -15,6 +17,7 @@ use crate::http::route::action::Priority;
 use crate::transport::{
     self, Address, ConnectFailure, ConnectOptions, Upstream, UpstreamTransport,
 };
+use crate::worker;
 
 /// What a request needs of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -71,27 +74,29 @@ impl ClusterPool {
             return Ok(channel);
         }
         // Rare and large: kept out of the request's future.
-        Box::pin(self.open(pool, protocol, wanted.priority)).await
+        Box::pin(self.open(pool, protocol, wanted)).await
     }
 
     async fn open(
         &self,
         pool: &Rc<EndpointPool>,
         protocol: Protocol,
-        priority: Priority,
+        wanted: Wanted,
     ) -> Result<Channel, AcquireError> {
         let _pending = self
             .cluster
             .breakers
-            .acquire_pending(priority)
+            .acquire_pending(wanted.priority)
             .inspect_err(|_| {
                 self.stats
                     .upstream_rq_pending_overflow
                     .increment(&self.shard);
             })?;
+        self.stats.upstream_rq_pending_total.increment(&self.shard);
+        let _counted = OpenCount::new(self.stats.upstream_rq_pending_active, &self.shard);
         match protocol {
-            Protocol::Http1 | Protocol::ByAlpn => self.connect(pool, protocol, priority).await,
-            Protocol::Http2 => self.open_shared(pool, priority).await,
+            Protocol::Http1 | Protocol::ByAlpn => self.connect(pool, protocol, wanted).await,
+            Protocol::Http2 => self.open_shared(pool, wanted).await,
         }
     }
 
@@ -99,7 +104,7 @@ impl ClusterPool {
     async fn open_shared(
         &self,
         pool: &Rc<EndpointPool>,
-        priority: Priority,
+        wanted: Wanted,
     ) -> Result<Channel, AcquireError> {
         loop {
             if let Some(channel) = pool.take_stream() {
@@ -108,31 +113,37 @@ impl ClusterPool {
             let opened = pool.opened.notified();
             if !pool.opening.replace(true) {
                 let _opening = Opening(pool);
-                return self.connect(pool, Protocol::Http2, priority).await;
+                return self.connect(pool, Protocol::Http2, wanted).await;
             }
             opened.await;
         }
     }
 
+    /// A new connection as soon as the limit allows it, or one that becomes free before.
     async fn connect(
         &self,
         pool: &Rc<EndpointPool>,
         protocol: Protocol,
-        priority: Priority,
+        wanted: Wanted,
     ) -> Result<Channel, AcquireError> {
-        let permit = self
-            .cluster
-            .breakers
-            .acquire_connection(priority)
-            .inspect_err(|_| {
-                self.stats.upstream_cx_overflow.increment(&self.shard);
-            })?;
+        let takes = match protocol {
+            Protocol::Http1 if wanted.fresh => Takes::New,
+            Protocol::Http1 => Takes::Http1,
+            Protocol::Http2 => Takes::Http2,
+            Protocol::ByAlpn if wanted.fresh => Takes::Http2,
+            Protocol::ByAlpn => Takes::Any,
+        };
+        let permit = match self.way(pool, takes, wanted.priority).await? {
+            Way::Open(permit) => permit,
+            Way::Free(channel) => return Ok(*channel),
+        };
         self.stats.upstream_cx_total.increment(&self.shard);
+        let until = Instant::now() + self.cluster.config.connect_timeout;
         let upstream = self.dial(&pool.endpoint, protocol).await?;
         let open = OpenCount::new(self.stats.upstream_cx_active, &self.shard);
         let life = Life {
-            born: Instant::now(),
-            _permit: permit,
+            born: worker::now(),
+            permit,
             _open: open,
         };
         let facts = UpstreamFacts::of(&upstream);
@@ -156,13 +167,20 @@ impl ClusterPool {
         }
         self.stats.upstream_cx_http2_total.increment(&self.shard);
         let config = &self.cluster.config;
-        let limits = Limits {
-            streams: config.http2.max_concurrent_streams,
-            requests: config.connections.max_requests,
-            duration: config.connections.max_duration,
-        };
-        let opened =
-            Multiplexed::open(upstream.into_stream(), facts, life, (&config.http2, limits)).await?;
+        let opened = Multiplexed::open(Opened {
+            io: upstream.into_stream(),
+            facts,
+            life,
+            options: &config.http2,
+            limits: Limits {
+                streams: config.http2.max_concurrent_streams,
+                requests: config.connections.max_requests,
+                duration: config.connections.max_duration,
+            },
+            until,
+            home: pool,
+        })
+        .await?;
         let channel = Multiplexed::channel(&opened, false);
         pool.multiplexed.borrow_mut().push(opened);
         Ok(channel)

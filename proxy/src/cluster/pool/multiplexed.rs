@@ -4,30 +4,50 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::task::Poll;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
 
+use super::EndpointPool;
 use super::channel::{Channel, Kind, Life, UpstreamFacts};
 use crate::http::codec::h2::coalesce::{Flusher, coalesce};
 use crate::http::codec::h2::{SEND_BUFFER, Windows};
 use crate::http::config::Http2Options;
+use crate::http::deadline::Deadline;
+use crate::http::route::action::Priority;
 use crate::transport::Stream;
+use crate::worker;
 
 /// One HTTP/2 connection.
 #[derive(Debug)]
 pub(crate) struct Multiplexed {
     sender: RefCell<SendRequest<Bytes>>,
     pub(crate) facts: Rc<UpstreamFacts>,
-    life: Life,
+    born: Instant,
+    /// The priority whose limit it counts against.
+    pub(super) priority: Priority,
     streams: Cell<usize>,
     requests: Cell<u32>,
     limits: Limits,
     used: Cell<Instant>,
     closed: Rc<Cell<bool>>,
+    /// The pool that it belongs to.
+    home: Weak<EndpointPool>,
+}
+
+/// What a new connection is made of.
+pub(super) struct Opened<'a> {
+    pub(super) io: Stream,
+    pub(super) facts: Rc<UpstreamFacts>,
+    pub(super) life: Life,
+    pub(super) options: &'a Http2Options,
+    pub(super) limits: Limits,
+    /// The server must have said something until then.
+    pub(super) until: Instant,
+    pub(super) home: &'a Rc<EndpointPool>,
 }
 
 /// When a connection takes no further stream.
@@ -54,25 +74,35 @@ impl StreamGuard {
 impl Drop for StreamGuard {
     fn drop(&mut self) {
         self.0.streams.set(self.0.streams.get() - 1);
-        self.0.used.set(Instant::now());
+        self.0.used.set(worker::now());
+        if let Some(home) = self.0.home.upgrade() {
+            home.stream_ended(&self.0);
+        }
     }
 }
 
 impl Multiplexed {
-    /// Speaks HTTP/2 over `io`; the connection runs in a task of its own on this thread.
-    pub(super) async fn open(
-        io: Stream,
-        facts: Rc<UpstreamFacts>,
-        life: Life,
-        (options, limits): (&Http2Options, Limits),
-    ) -> Result<Rc<Self>, h2::Error> {
+    /// Speaks HTTP/2; the connection runs in a task of its own on this thread.
+    pub(super) async fn open(opened: Opened<'_>) -> Result<Rc<Self>, h2::Error> {
+        let Opened {
+            io,
+            facts,
+            life,
+            options,
+            limits,
+            until,
+            home,
+        } = opened;
         let (io, flusher) = coalesce(io);
         let (sender, connection) = builder(options).handshake::<_, Bytes>(io).await?;
         let closed = Rc::new(Cell::new(false));
         let ended = Rc::clone(&closed);
+        let (born, priority) = (life.born, life.permit.priority());
         tokio::task::spawn_local(async move {
-            let outcome = drive(connection, flusher).await;
+            let outcome = drive(connection, flusher, until).await;
             ended.set(true);
+            // The place among the cluster's connections is free when the socket is closed, not before.
+            drop(life);
             if let Err(error) = outcome {
                 tracing::debug!(%error, "an upstream HTTP/2 connection ended");
             }
@@ -80,12 +110,14 @@ impl Multiplexed {
         Ok(Rc::new(Self {
             sender: RefCell::new(sender),
             facts,
-            life,
+            born,
+            priority,
             streams: Cell::new(0),
             requests: Cell::new(0),
             limits,
-            used: Cell::new(Instant::now()),
+            used: Cell::new(worker::now()),
             closed,
+            home: Rc::downgrade(home),
         }))
     }
 
@@ -100,13 +132,34 @@ impl Multiplexed {
         }
     }
 
+    /// Whether it takes no further stream for good: it has ended, or the server said that it is going away.
     pub(super) fn is_closed(&self) -> bool {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
         self.closed.get()
+            || matches!(
+                self.sender.borrow_mut().poll_ready(&mut cx),
+                Poll::Ready(Err(_))
+            )
+    }
+
+    /// Whether it was used as often or as long as it may be.
+    pub(super) fn is_worn(&self) -> bool {
+        let by_requests = self
+            .limits
+            .requests
+            .is_some_and(|requests| self.requests.get() >= requests);
+        let by_age = |longest| worker::now().saturating_duration_since(self.born) >= longest;
+        by_requests || self.limits.duration.is_some_and(by_age)
+    }
+
+    /// Since when it has had no stream.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        (self.streams.get() == 0).then(|| self.used.get())
     }
 
     /// Whether the connection is in use or was used lately.
     pub(super) fn is_fresh(&self, fresh: impl Fn(Instant) -> bool) -> bool {
-        self.streams.get() > 0 || fresh(self.used.get())
+        self.idle_since().is_none_or(fresh)
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -116,15 +169,7 @@ impl Multiplexed {
                 .streams
                 .map_or(usize::MAX, |streams| streams as usize),
         );
-        let worn = self
-            .limits
-            .requests
-            .is_some_and(|requests| self.requests.get() >= requests)
-            || self
-                .limits
-                .duration
-                .is_some_and(|longest| self.life.born.elapsed() >= longest);
-        !self.closed.get() && !worn && self.streams.get() < most
+        !self.closed.get() && !self.is_worn() && self.streams.get() < most
     }
 }
 
@@ -150,17 +195,25 @@ fn builder(options: &Http2Options) -> Builder {
     builder
 }
 
-/// Runs the connection until it ends; what it writes in one turn leaves together.
-async fn drive<C>(mut connection: C, flusher: Flusher<Stream>) -> io::Result<()>
+/// Runs the connection until it ends; what it writes in one turn leaves together. A server that has not said anything
+/// until `until` does not speak HTTP/2.
+async fn drive<C>(mut connection: C, flusher: Flusher<Stream>, until: Instant) -> io::Result<()>
 where
     C: Future<Output = Result<(), h2::Error>> + Unpin,
 {
+    let mut silence = Some(Deadline::default());
     poll_fn(|cx| {
         let state = Pin::new(&mut connection).poll(cx).map_err(io::Error::other);
-        match flusher.poll_flush(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(())) | Poll::Pending => state,
+        if let Poll::Ready(Err(error)) = flusher.poll_flush(cx) {
+            return Poll::Ready(Err(error));
         }
+        silence.take_if(|_| flusher.has_read());
+        let late = |timer: &mut Deadline| timer.poll(cx, Some(until)).is_ready();
+        if silence.as_mut().is_some_and(late) {
+            let what = "no HTTP/2 SETTINGS from the server";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, what)));
+        }
+        state
     })
     .await
 }

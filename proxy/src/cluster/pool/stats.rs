@@ -10,6 +10,7 @@ macro_rules! cluster_stats {
             $($(#[$doc])* pub(crate) $name: Counter,)+
             pub(crate) upstream_cx_active: Gauge,
             pub(crate) upstream_rq_active: Gauge,
+            pub(crate) upstream_rq_pending_active: Gauge,
             classes: [Counter; 5],
         }
 
@@ -21,6 +22,7 @@ macro_rules! cluster_stats {
                     $($name: counter(stringify!($name)),)+
                     upstream_cx_active: gauge("upstream_cx_active"),
                     upstream_rq_active: gauge("upstream_rq_active"),
+                    upstream_rq_pending_active: gauge("upstream_rq_pending_active"),
                     classes: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(|class| counter(&format!("upstream_rq_{class}"))),
                 }
             }
@@ -38,9 +40,12 @@ cluster_stats! {
     upstream_cx_none_healthy,
     upstream_rq_total,
     upstream_rq_completed,
+    upstream_rq_pending_total,
     upstream_rq_pending_overflow,
     upstream_rq_timeout,
     upstream_rq_per_try_timeout,
+    upstream_rq_per_try_idle_timeout,
+    upstream_rq_max_duration_reached,
     upstream_rq_rx_reset,
     upstream_rq_tx_reset,
     upstream_rq_retry,

@@ -170,7 +170,10 @@ impl Leg {
     /// else is read from the leg.
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
-            Self::Http1(connection) => connection.poll_gone(cx),
+            Self::Http1(connection) => match connection.poll_readable(cx) {
+                Poll::Ready(_) => connection.poll_gone(cx),
+                Poll::Pending => Poll::Pending,
+            },
             Self::Http2(stream) => stream.poll_reset(cx),
         }
     }

@@ -7,19 +7,19 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::attempt::{Failure, Sent};
+use super::failure::{self, Failure, Sent};
+use super::timeouts::Limit;
+use super::upload::Upload;
 use super::{Plan, is_repeatable};
 use crate::cluster::circuit_breaker::Permit;
 use crate::http::codec::leg::Leg;
 use crate::http::connection::Exchange;
-use crate::http::deadline::earlier;
 use crate::http::handle::Stop;
 use crate::http::head::{Fields, KnownName};
-use crate::http::local_reply::LocalReply;
 use crate::http::route::retry::{RetryOn, RetryPolicy};
 use crate::matcher::HeaderLookup as _;
 use crate::telemetry::access_log::ResponseFlags;
@@ -31,7 +31,7 @@ pub(super) struct Retries {
     left: u32,
     made: u32,
     tried: SmallVec<[u64; 4]>,
-    /// The one further attempt that a stale pooled connection earns, without a policy.
+    /// The one further attempt that a stale pooled connection earns, without a policy, is made.
     stale_spent: bool,
     permit: Option<Permit>,
 }
@@ -91,18 +91,13 @@ impl Retries {
             .map_or(0, |policy| policy.host_selection_attempts)
     }
 
-    /// Whether retries were made and none is left.
-    pub(super) fn exhausted(&self) -> bool {
-        self.made > 0 && self.left == 0
-    }
-
     pub(super) fn after_response(
         &mut self,
-        exchange: &Exchange<'_>,
+        exchange: &mut Exchange<'_>,
         plan: &Plan<'_>,
         replayable: bool,
     ) -> Verdict {
-        if self.left == 0 && self.made == 0 {
+        if self.on.is_empty() {
             return Verdict::Done;
         }
         let reason = self.response_reason(exchange, plan);
@@ -120,7 +115,7 @@ impl Retries {
 
     pub(super) fn after_failure(
         &mut self,
-        exchange: &Exchange<'_>,
+        exchange: &mut Exchange<'_>,
         plan: &Plan<'_>,
         failure: &Failure,
         replayable: bool,
@@ -128,8 +123,21 @@ impl Retries {
         if !replayable {
             return Verdict::Done;
         }
-        let stale = matches!(failure, Failure::Terminated { reused: true, .. });
-        if stale && !self.stale_spent && is_repeatable(exchange, plan) {
+        let stale = match failure {
+            Failure::Terminated { reused: true, .. } => is_repeatable(exchange, plan),
+            Failure::GoneAway => true,
+            Failure::NoHost
+            | Failure::Overflow
+            | Failure::Connect(_)
+            | Failure::Refused
+            | Failure::Reset { .. }
+            | Failure::Terminated { reused: false, .. }
+            | Failure::Protocol(_)
+            | Failure::TimedOut(_)
+            | Failure::Gone
+            | Failure::BadRequestBody(_) => false,
+        };
+        if stale && !self.stale_spent {
             self.stale_spent = true;
             return Verdict::Again {
                 pause: Duration::ZERO,
@@ -144,14 +152,17 @@ impl Retries {
         self.again(exchange, plan)
     }
 
-    fn again(&mut self, exchange: &Exchange<'_>, plan: &Plan<'_>) -> Verdict {
+    /// A further attempt, within the limits; the access log tells which one was in the way.
+    fn again(&mut self, exchange: &mut Exchange<'_>, plan: &Plan<'_>) -> Verdict {
         let (stats, shard) = (&plan.cluster.stats, &exchange.downstream.local.shard);
-        if self.left == 0 {
-            stats.upstream_rq_retry_limit_exceeded.increment(shard);
-            return Verdict::Done;
-        }
         // The retry that is over must not count against the one that begins.
         self.permit = None;
+        if self.left == 0 {
+            stats.upstream_rq_retry_limit_exceeded.increment(shard);
+            let flag = ResponseFlags::UPSTREAM_RETRY_LIMIT_EXCEEDED;
+            exchange.record.flags.insert(flag);
+            return Verdict::Done;
+        }
         match plan
             .cluster
             .cluster
@@ -161,6 +172,10 @@ impl Retries {
             Ok(permit) => self.permit = Some(permit),
             Err(_) => {
                 stats.upstream_rq_retry_overflow.increment(shard);
+                exchange
+                    .record
+                    .flags
+                    .insert(ResponseFlags::UPSTREAM_OVERFLOW);
                 return Verdict::Done;
             }
         }
@@ -195,11 +210,7 @@ impl Retries {
     }
 
     /// Notes the endpoint of the attempt that is over.
-    pub(super) fn begin(
-        &mut self,
-        exchange: &mut Exchange<'_>,
-        plan: &Plan<'_>,
-    ) -> Result<(), Stop> {
+    pub(super) fn begin(&mut self, exchange: &mut Exchange<'_>, plan: &Plan<'_>) {
         plan.cluster
             .stats
             .upstream_rq_retry
@@ -207,11 +218,6 @@ impl Retries {
         if let Some(endpoint) = exchange.record.endpoint.take() {
             self.tried.push(endpoint.id);
         }
-        let end = plan.timeouts.end;
-        if end.is_some_and(|end| Instant::now() >= end) {
-            return Err(LocalReply::timeout().into());
-        }
-        Ok(())
     }
 
     /// Waits, unless the client goes or the time is over.
@@ -219,43 +225,45 @@ impl Retries {
         &self,
         exchange: &mut Exchange<'_>,
         plan: &Plan<'_>,
-        down: &mut Leg,
+        (down, upload): (&mut Leg, &Upload),
         pause: Duration,
     ) -> Result<(), Stop> {
-        if pause.is_zero() {
-            return Ok(());
-        }
-        let until = Instant::now() + pause;
-        let watch = down.is_read();
+        let now = exchange.downstream.local.worker.now();
+        let pause = Some(now + pause).filter(|_| !pause.is_zero());
+        let over = plan.timeouts.over(upload.complete);
+        let (until, limit) = match (pause, over) {
+            (Some(pause), Some((over, limit))) if over < pause => (over, Some(limit)),
+            (None, Some((over, limit))) if over <= now => (over, Some(limit)),
+            (Some(pause), _) => (pause, None),
+            (None, _) => return Ok(()),
+        };
         let timer = &mut exchange.timer;
-        let gone = poll_fn(|cx| {
-            if watch && down.poll_gone(cx).is_ready() {
-                return Poll::Ready(true);
-            }
-            timer
-                .poll(cx, earlier(Some(until), plan.timeouts.end))
-                .map(|()| false)
+        let gone = poll_fn(|cx| match down.poll_gone(cx) {
+            Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending => timer.poll(cx, Some(until)).map(|()| false),
         })
         .await;
-        if gone {
-            exchange
-                .record
-                .flags
-                .insert(ResponseFlags::DOWNSTREAM_CONNECTION_TERMINATION);
-            exchange.record.details = "downstream_remote_disconnect".into();
-            return Err(Stop::Broken);
+        match limit {
+            _ if gone => Err(failure::gone(exchange)),
+            Some(limit) => {
+                limit.count(exchange, plan);
+                Err(limit.reply(upload.complete.is_some()).into())
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn response_reason(&self, exchange: &Exchange<'_>, plan: &Plan<'_>) -> bool {
         let status = exchange.response.status.as_u16();
         let fields = &exchange.response.fields;
         let on = |reason| self.on.contains(reason);
+        // Who is limited is not asked again for another reason.
+        if fields.has(KnownName::XEnvoyRatelimited) {
+            return on(RetryOn::ENVOY_RATELIMITED);
+        }
         on(RetryOn::SERVER_ERROR) && status >= 500
             || on(RetryOn::GATEWAY_ERROR) && matches!(status, 502..=504)
             || on(RetryOn::RETRIABLE_4XX) && status == 409
-            || on(RetryOn::ENVOY_RATELIMITED) && fields.has(KnownName::XEnvoyRatelimited)
             || on(RetryOn::RETRIABLE_STATUS_CODES) && self.lists(plan, status)
             || on(RetryOn::RETRIABLE_HEADERS) && self.has_header(fields)
             || self.grpc_reason(fields)
@@ -324,7 +332,7 @@ fn classify(failure: &Failure) -> (&'static [RetryOn], bool) {
             ],
             true,
         ),
-        Failure::Refused => (
+        Failure::Refused | Failure::GoneAway => (
             &[
                 RetryOn::REFUSED_STREAM,
                 RetryOn::SERVER_ERROR,
@@ -356,11 +364,17 @@ fn classify(failure: &Failure) -> (&'static [RetryOn], bool) {
             ],
             false,
         ),
-        Failure::TryTimedOut => (&[RetryOn::SERVER_ERROR, RetryOn::GATEWAY_ERROR], false),
+        Failure::TimedOut(Limit::Try | Limit::TryIdle | Limit::Upstream) => (
+            &[
+                RetryOn::SERVER_ERROR,
+                RetryOn::GATEWAY_ERROR,
+                RetryOn::RESET,
+            ],
+            false,
+        ),
         Failure::NoHost
         | Failure::Overflow
-        | Failure::TimedOut
-        | Failure::IdleTimedOut
+        | Failure::TimedOut(Limit::Total | Limit::Duration | Limit::Idle)
         | Failure::Gone
         | Failure::BadRequestBody(_) => (&[], false),
     }
@@ -397,8 +411,9 @@ mod tests {
                 false,
             ),
             (Failure::Protocol(text()), false),
-            (Failure::TryTimedOut, false),
-            (Failure::TimedOut, false),
+            (Failure::TimedOut(Limit::Try), false),
+            (Failure::TimedOut(Limit::Total), false),
+            (Failure::GoneAway, true),
         ] {
             assert_eq!(classify(&failure).1, unprocessed, "{failure:?}");
         }

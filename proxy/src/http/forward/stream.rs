@@ -6,6 +6,9 @@ use std::time::Instant;
 
 use ::http::StatusCode;
 
+use super::failure;
+use super::timeouts::Since;
+use super::upload::Upload;
 use super::{Answer, Plan};
 use crate::http::codec::h1::Framing;
 use crate::http::codec::h1::encode::Persistence;
@@ -24,7 +27,7 @@ pub(super) async fn respond(
     down: &mut Leg,
     mut answer: Answer,
     plan: &Plan<'_>,
-    request: Pump,
+    request: Upload,
 ) -> Result<Ending, Stop> {
     plan.cluster.stats.completed(
         &exchange.downstream.local.shard,
@@ -39,14 +42,14 @@ pub(super) async fn respond(
     let mut bodies = Bodies {
         request,
         response: Pump::default(),
-        request_open: true,
-        moved: Instant::now(),
+        request_open: !down.is_read() || !answer.leg.is_written(),
+        begun: answer.begun,
+        moved: exchange.downstream.local.worker.now(),
         seen: 0,
     };
-    bodies.request_open = !down.is_read() || !answer.leg.is_written();
     let outcome =
         poll_fn(|cx| bodies.poll(cx, exchange, (&mut *down, &mut answer.leg), plan)).await;
-    exchange.record.bytes_received = bodies.request.bytes;
+    exchange.record.bytes_received = bodies.request.bytes();
     exchange.record.bytes_sent = bodies.response.bytes;
     if let Some(status) = grpc_status(answer.leg.trailers()) {
         exchange.record.grpc_status = Some(status);
@@ -71,9 +74,11 @@ fn grpc_status(fields: &crate::http::head::Fields) -> Option<u32> {
 
 /// Both bodies at once.
 struct Bodies {
-    request: Pump,
+    request: Upload,
     response: Pump,
     request_open: bool,
+    /// When the attempt began.
+    begun: Instant,
     moved: Instant,
     seen: u64,
 }
@@ -92,7 +97,7 @@ impl Bodies {
                 // The upstream has answered: what it does not want of the request is its affair.
                 Poll::Ready(Err(PumpError::Sink(_))) => self.request_open = false,
                 Poll::Ready(Err(PumpError::Source(_))) => {
-                    return Poll::Ready(Err(broken_downstream(exchange)));
+                    return Poll::Ready(Err(failure::gone(exchange)));
                 }
                 Poll::Pending => {}
             }
@@ -100,7 +105,7 @@ impl Bodies {
         match self.response.poll(cx, up, down) {
             Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
             Poll::Ready(Err(PumpError::Sink(_))) => {
-                return Poll::Ready(Err(broken_downstream(exchange)));
+                return Poll::Ready(Err(failure::gone(exchange)));
             }
             Poll::Ready(Err(PumpError::Source(error))) => {
                 tracing::debug!(%error, "the upstream's response broke off");
@@ -129,39 +134,26 @@ impl Bodies {
         exchange: &mut Exchange<'_>,
         plan: &Plan<'_>,
     ) -> Poll<Result<(), Stop>> {
-        let moved = self.request.bytes + self.response.bytes;
+        let moved = self.request.bytes() + self.response.bytes;
         if moved != self.seen {
             (self.seen, self.moved) = (moved, exchange.downstream.local.worker.now());
         }
-        let total = plan
-            .timeouts
-            .total
-            .filter(|_| !self.request_open)
-            .map(|limit| exchange.record.start + limit);
-        let end = earlier(total, plan.timeouts.end);
-        let idle = plan.timeouts.idle.map(|limit| self.moved + limit);
-        if exchange.timer.poll(cx, earlier(end, idle)).is_pending() {
+        let limit = plan.timeouts.of_response(Since {
+            complete: self.request.complete,
+            begun: Some(self.begun),
+            moved: self.moved,
+        });
+        let Some((at, limit)) = limit else {
+            return Poll::Pending;
+        };
+        if exchange.timer.poll(cx, Some(at)).is_pending() {
             return Poll::Pending;
         }
-        let timed_out = end.is_some_and(|end| Instant::now() >= end);
-        let (flag, details) = if timed_out {
-            (ResponseFlags::UPSTREAM_REQUEST_TIMEOUT, "response_timeout")
-        } else {
-            (ResponseFlags::STREAM_IDLE_TIMEOUT, "stream_idle_timeout")
-        };
-        exchange.record.flags.insert(flag);
-        exchange.record.details = details.into();
+        limit.count(exchange, plan);
+        exchange.record.flags.insert(limit.flag());
+        exchange.record.details = limit.details().into();
         Poll::Ready(Err(Stop::Broken))
     }
-}
-
-fn broken_downstream(exchange: &mut Exchange<'_>) -> Stop {
-    exchange
-        .record
-        .flags
-        .insert(ResponseFlags::DOWNSTREAM_CONNECTION_TERMINATION);
-    exchange.record.details = "downstream_remote_disconnect".into();
-    Stop::Broken
 }
 
 /// Both sides have become another protocol: bytes both ways until both have ended, or nothing moves for too long.

@@ -1,10 +1,18 @@
 //! Time limits of a forwarded request.
+//!
+//! The route's timeout counts from the end of the request, as Envoy's does: the time of an upload is the client's. While
+//! a request that is not complete waits for a connection, nothing of it is read, so that its clock runs then.
 
 use std::time::{Duration, Instant};
 
+use ::http::StatusCode;
+
+use super::Plan;
 use crate::http::connection::Exchange;
 use crate::http::head::{Fields, KnownName};
+use crate::http::local_reply::LocalReply;
 use crate::http::route::{Forward, IdleTimeout};
+use crate::telemetry::access_log::ResponseFlags;
 
 /// The limits that apply to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,10 +20,104 @@ pub(crate) struct Timeouts {
     /// From the end of the request to the end of the response, attempts included.
     pub(crate) total: Option<Duration>,
     pub(crate) per_try: Option<Duration>,
+    /// Without a byte either way, in one attempt.
+    pub(crate) per_try_idle: Option<Duration>,
     /// Without a byte either way.
     pub(crate) idle: Option<Duration>,
+    /// The end that the caller set with `grpc-timeout`.
+    pub(crate) grpc_end: Option<Instant>,
     /// The end of the stream, whatever happens.
     pub(crate) end: Option<Instant>,
+    /// From the begin of an attempt to the end of its response, as the cluster says.
+    pub(crate) upstream: Option<Duration>,
+}
+
+/// A limit that was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// The route's timeout.
+    Total,
+    /// The longest life of a stream.
+    Duration,
+    /// The time of one attempt.
+    Try,
+    /// The time without a byte in one attempt.
+    TryIdle,
+    /// The cluster's longest life of a stream.
+    Upstream,
+    /// The time without a byte.
+    Idle,
+}
+
+/// The times that limits count from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Since {
+    /// The client's request was complete.
+    pub(super) complete: Option<Instant>,
+    /// The attempt got its connection.
+    pub(super) begun: Option<Instant>,
+    /// A byte moved.
+    pub(super) moved: Instant,
+}
+
+impl Limit {
+    /// The answer to a client that has none yet; `complete`: its request came whole.
+    pub(super) fn reply(self, complete: bool) -> LocalReply {
+        let late = if complete {
+            StatusCode::GATEWAY_TIMEOUT
+        } else {
+            StatusCode::REQUEST_TIMEOUT
+        };
+        let (status, body) = match self {
+            Self::Total | Self::Try | Self::TryIdle => {
+                (StatusCode::GATEWAY_TIMEOUT, "upstream request timeout")
+            }
+            Self::Duration => (late, "downstream duration timeout"),
+            Self::Upstream => (late, "upstream max stream duration reached"),
+            Self::Idle => (late, "stream timeout"),
+        };
+        let mut reply = LocalReply::new(status, body, self.details()).flag(self.flag());
+        if self == Self::Duration {
+            // DEADLINE_EXCEEDED.
+            reply.grpc_status = Some(4);
+        }
+        reply
+    }
+
+    /// `%RESPONSE_CODE_DETAILS%`.
+    pub(super) fn details(self) -> &'static str {
+        match self {
+            Self::Total => "response_timeout",
+            Self::Duration => "max_duration_timeout",
+            Self::Try => "upstream_per_try_timeout",
+            Self::TryIdle => "upstream_per_try_idle_timeout",
+            Self::Upstream => "upstream_max_stream_duration_reached",
+            Self::Idle => "stream_idle_timeout",
+        }
+    }
+
+    /// What the access log says.
+    pub(super) fn flag(self) -> ResponseFlags {
+        match self {
+            Self::Total | Self::Try | Self::TryIdle => ResponseFlags::UPSTREAM_REQUEST_TIMEOUT,
+            Self::Duration => ResponseFlags::default(),
+            Self::Upstream => ResponseFlags::UPSTREAM_MAX_STREAM_DURATION_REACHED,
+            Self::Idle => ResponseFlags::STREAM_IDLE_TIMEOUT,
+        }
+    }
+
+    /// Counts it.
+    pub(super) fn count(self, exchange: &Exchange<'_>, plan: &Plan<'_>) {
+        let stats = &plan.cluster.stats;
+        let counter = match self {
+            Self::Total => stats.upstream_rq_timeout,
+            Self::Try => stats.upstream_rq_per_try_timeout,
+            Self::TryIdle => stats.upstream_rq_per_try_idle_timeout,
+            Self::Upstream => stats.upstream_rq_max_duration_reached,
+            Self::Duration | Self::Idle => return,
+        };
+        counter.increment(&exchange.downstream.local.shard);
+    }
 }
 
 impl Timeouts {
@@ -37,17 +139,58 @@ impl Timeouts {
             IdleTimeout::Disabled => None,
             IdleTimeout::After(limit) => Some(limit),
         };
-        let end = match (stream, grpc) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (one, other) => one.or(other),
-        };
+        let start = exchange.record.start;
+        let upstream = exchange.record.cluster.as_ref();
         Self {
             total,
             // One attempt cannot take longer than all.
             per_try: per_try.filter(|per_try| total.is_none_or(|total| *per_try < total)),
+            per_try_idle: to
+                .retry
+                .as_ref()
+                .and_then(|retry| retry.per_try_idle_timeout),
             idle,
-            end: end.map(|limit| exchange.record.start + limit),
+            grpc_end: grpc.map(|limit| start + limit),
+            end: stream.map(|limit| start + limit),
+            upstream: upstream.and_then(|pool| pool.cluster.config.connections.max_stream_duration),
         }
+    }
+
+    /// The end of all attempts, pauses included.
+    pub(super) fn over(&self, complete: Option<Instant>) -> Option<(Instant, Limit)> {
+        let total = complete.zip(self.total).map(|(since, limit)| since + limit);
+        earliest([
+            (total, Limit::Total),
+            (self.grpc_end, Limit::Total),
+            (self.end, Limit::Duration),
+        ])
+    }
+
+    /// The first limit of an attempt that waits for its response.
+    pub(super) fn of_attempt(&self, since: Since) -> Option<(Instant, Limit)> {
+        let tried = since.begun.zip(since.complete).map(|(a, b)| a.max(b));
+        let per_try = tried.zip(self.per_try).map(|(since, limit)| since + limit);
+        earliest([
+            self.of_response(since)
+                .map_or((None, Limit::Total), |(at, limit)| (Some(at), limit)),
+            (per_try, Limit::Try),
+        ])
+    }
+
+    /// The first limit of a response under way.
+    pub(super) fn of_response(&self, since: Since) -> Option<(Instant, Limit)> {
+        let (over, limit) = match self.over(since.complete) {
+            Some((at, limit)) => (Some(at), limit),
+            None => (None, Limit::Total),
+        };
+        let moved = since.begun.map(|_| since.moved);
+        let after = |since: Option<Instant>, limit: Option<Duration>| Some(since? + limit?);
+        earliest([
+            (over, limit),
+            (after(moved, self.per_try_idle), Limit::TryIdle),
+            (after(since.begun, self.upstream), Limit::Upstream),
+            (after(Some(since.moved), self.idle), Limit::Idle),
+        ])
     }
 
     /// Tells the upstream how long the caller is going to wait.
@@ -59,6 +202,14 @@ impl Timeouts {
             fields.set_number(KnownName::XEnvoyExpectedRqTimeoutMs, limit);
         }
     }
+}
+
+/// The first of `limits`; of two at the same time the one named first.
+fn earliest<const N: usize>(limits: [(Option<Instant>, Limit); N]) -> Option<(Instant, Limit)> {
+    let set = limits
+        .into_iter()
+        .filter_map(|(at, limit)| Some((at?, limit)));
+    set.min_by_key(|(at, _)| *at)
 }
 
 /// The limit that a caller inside the mesh sets; 0 is none.
@@ -104,6 +255,74 @@ fn grpc_timeout(value: &[u8]) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn timeouts() -> Timeouts {
+        Timeouts {
+            total: Some(Duration::from_secs(10)),
+            per_try: Some(Duration::from_secs(2)),
+            per_try_idle: None,
+            idle: Some(Duration::from_secs(300)),
+            grpc_end: None,
+            end: None,
+            upstream: None,
+        }
+    }
+
+    #[test]
+    fn the_routes_clock_starts_with_the_end_of_the_request_and_that_of_an_attempt_with_the_later_of_both()
+     {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let since = |complete, begun| Since {
+            complete,
+            begun,
+            moved: start,
+        };
+        for (since, expected) in [
+            (since(None, Some(start)), (after(300), Limit::Idle)),
+            (since(Some(after(60)), Some(start)), (after(62), Limit::Try)),
+            (
+                since(Some(after(60)), Some(after(65))),
+                (after(67), Limit::Try),
+            ),
+            (
+                since(Some(after(60)), Some(after(69))),
+                (after(70), Limit::Total),
+            ),
+            (since(Some(after(60)), None), (after(70), Limit::Total)),
+        ] {
+            assert_eq!(timeouts().of_attempt(since), Some(expected), "{since:?}");
+        }
+    }
+
+    #[test]
+    fn an_attempt_without_a_byte_ends_before_the_stream_does() {
+        let start = Instant::now();
+        let timeouts = Timeouts {
+            per_try_idle: Some(Duration::from_secs(1)),
+            ..timeouts()
+        };
+        let since = Since {
+            complete: Some(start),
+            begun: Some(start),
+            moved: start,
+        };
+        let first = Some((start + Duration::from_secs(1), Limit::TryIdle));
+        assert_eq!(timeouts.of_attempt(since), first);
+        assert_eq!(timeouts.of_response(since), first);
+    }
+
+    #[test]
+    fn a_limit_answers_408_while_the_request_is_incomplete_and_504_later() {
+        for limit in [Limit::Idle, Limit::Duration, Limit::Upstream] {
+            assert_eq!(limit.reply(false).status, StatusCode::REQUEST_TIMEOUT);
+            assert_eq!(limit.reply(true).status, StatusCode::GATEWAY_TIMEOUT);
+        }
+        assert_eq!(
+            Limit::Total.reply(false).status,
+            StatusCode::GATEWAY_TIMEOUT
+        );
+    }
 
     #[test]
     fn reads_grpc_timeouts() {

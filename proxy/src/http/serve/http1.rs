@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ::http::StatusCode;
 
-use super::{PREFACE, http2};
+use super::{PREFACE, PREFACE_TIMEOUT, http2};
 use crate::http::codec::h1::connection::{Connection, ReadError};
 use crate::http::codec::h1::{HeadLimits, InvalidHead};
 use crate::http::codec::leg::Leg;
@@ -24,13 +24,13 @@ const LINGER_BYTES: usize = 256 * 1024;
 /// Serves HTTP/1, or HTTP/2 when the client begins with its preface.
 pub(super) async fn serve_unless_http2(stream: Stream, downstream: &Downstream) {
     let mut connection = Connection::new(stream, &downstream.local.buffers);
-    let timeout = downstream
-        .site
-        .config
-        .timeouts
-        .request_headers
-        .map(|limit| Instant::now() + limit);
+    let timeouts = &downstream.site.config.timeouts;
     let mut timer = Deadline::default();
+    let idle = timeouts.idle.map(|limit| Instant::now() + limit);
+    if !wait_readable(&connection, downstream, &mut timer, idle).await {
+        return;
+    }
+    let timeout = Some(Instant::now() + timeouts.request_headers.unwrap_or(PREFACE_TIMEOUT));
     let spoken = poll_fn(|cx| match connection.poll_preface(cx, PREFACE) {
         Poll::Pending => timer.poll(cx, timeout).map(|()| None),
         ready => ready.map(Some),
@@ -116,7 +116,8 @@ async fn next_request(
             .timeouts
             .max_connection_duration
             .map(|longest| downstream.since + longest);
-        if !wait_readable(connection, exchange, earlier(idle, oldest)).await {
+        let timer = &mut exchange.timer;
+        if !wait_readable(connection, downstream, timer, earlier(idle, oldest)).await {
             return Next::Closed;
         }
         exchange.record = crate::http::connection::Record::new();
@@ -167,11 +168,11 @@ async fn next_request(
 /// Whether there is something to read before the deadline and before the connection has to close.
 async fn wait_readable(
     connection: &Connection<Stream>,
-    exchange: &mut Exchange<'_>,
+    downstream: &Downstream,
+    timer: &mut Deadline,
     deadline: Option<Instant>,
 ) -> bool {
-    let mut drain = exchange.downstream.drain.clone();
-    let timer = &mut exchange.timer;
+    let mut drain = downstream.drain.clone();
     let readable = poll_fn(|cx| match connection.poll_readable(cx) {
         Poll::Ready(result) => Poll::Ready(result.is_ok()),
         Poll::Pending => timer.poll(cx, deadline).map(|()| false),

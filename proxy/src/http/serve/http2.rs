@@ -11,6 +11,7 @@ use h2::RecvStream;
 use h2::server::{Builder, SendResponse};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::PREFACE_TIMEOUT;
 use crate::http::codec::h1::connection::Connection;
 use crate::http::codec::h2::coalesce::coalesce;
 use crate::http::codec::h2::stream::Stream as Http2Stream;
@@ -44,7 +45,8 @@ pub(super) async fn serve_connection(connection: Connection<Stream>, downstream:
 
 async fn run<IO: AsyncRead + AsyncWrite + Unpin>(io: IO, downstream: &Downstream) {
     let (io, flusher) = coalesce(io);
-    let Ok(mut connection) = builder(downstream).handshake::<_, Bytes>(io).await else {
+    let handshake = builder(downstream).handshake::<_, Bytes>(io);
+    let Ok(Ok(mut connection)) = tokio::time::timeout(PREFACE_TIMEOUT, handshake).await else {
         downstream
             .site
             .stats

@@ -1,6 +1,7 @@
 //! Filter chains.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use xds_proto::pb::envoy::config::listener::v3 as pb;
 use xds_proto::pb::envoy::config::listener::v3::filter::ConfigType;
@@ -10,8 +11,8 @@ use xds_proto::pb::google::protobuf::Any;
 
 use crate::config::invalid::InvalidField;
 use crate::config::wire::{
-    Conversion, Read, at, cidr, duration, each, flag, known, origin, refuse_if, required,
-    type_name, uint, unpack,
+    Conversion, Read, at, cidr, each, flag, known, limit, origin, refuse_if, required, type_name,
+    uint, unpack,
 };
 use crate::http::config::proto as http;
 use crate::http::filter::proto::{is_harmless_type, rbac};
@@ -21,6 +22,10 @@ use crate::listener::filter_chain::{
 };
 use crate::tcp::config::proto as tcp;
 use crate::transport::tls::proto as tls;
+
+/// Time for a TLS handshake where the chain does not say. Envoy has no limit then; a client that connects and never
+/// greets must not be held for ever.
+const HANDSHAKE: Duration = Duration::from_secs(15);
 
 const HTTP: &str =
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
@@ -55,11 +60,11 @@ pub(super) fn read(
         name: name.into(),
         matching: matching.unwrap_or_default(),
         transport: tls::downstream(cx, transport_socket).map_err(at("transport_socket"))?,
-        transport_connect_timeout: duration(
+        transport_connect_timeout: limit(
             "transport_socket_connect_timeout",
             transport_socket_connect_timeout,
-        )?
-        .filter(|timeout| !timeout.is_zero()),
+            Some(HANDSHAKE),
+        )?,
         rbac,
         handler,
         origin: origin(metadata.as_ref()),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,9 +24,14 @@ use tulle_proxy::telemetry::metrics::Registry;
 use tulle_proxy::transport::{Downstream, DownstreamTransport, Raw, Socket, Stream};
 use tulle_proxy::worker::{self, Worker};
 
+/// Longer than any test takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Runs a test on a worker's runtime.
 pub(super) fn run(test: impl Future<Output = ()>) {
-    worker::runtime().expect("a runtime").block_on(test);
+    let test = async { tokio::time::timeout(PATIENCE, test).await };
+    let ended = worker::runtime().expect("a runtime").block_on(test);
+    ended.expect("the test waits for something that does not come");
 }
 
 /// A proxy that listens on `addr`.
@@ -33,6 +39,8 @@ pub(super) struct Proxy {
     pub(super) addr: SocketAddr,
     pub(super) metrics: Registry,
     pub(super) drain: Switch,
+    shared: Shared,
+    listener: Arc<Listener>,
     logs: tempfile::TempDir,
 }
 
@@ -51,6 +59,31 @@ impl Proxy {
             }
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Waits until a counter or gauge has a value.
+    pub(super) async fn stat(&self, name: &str, value: u64) {
+        let line = format!("{name}: {value}\n");
+        while !self.metrics.render_text().contains(&line) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Starts a second worker of the same proxy; where it listens.
+    pub(super) fn second_worker(&self) -> SocketAddr {
+        let (shared, listener) = (self.shared.clone(), Arc::clone(&self.listener));
+        let signal = self.drain.signal();
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        std::thread::spawn(move || {
+            worker::runtime().expect("a runtime").block_on(async {
+                let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+                tell.send(socket.local_addr().expect("bound"))
+                    .expect("heard");
+                let local = Local::new(Worker::new(1), shared);
+                accept(socket, listener, local, signal).await;
+            });
+        });
+        told.recv().expect("it listens")
     }
 
     /// The access log, once it has as many lines.
@@ -109,21 +142,24 @@ pub(super) async fn start_with(text: impl FnOnce(&str) -> String, workload: Work
         access_logs: Writer::start(&metrics).expect("a thread"),
         workload: Arc::new(workload),
     };
-    let local = Local::new(Worker::new(0), shared);
+    let local = Local::new(Worker::new(0), shared.clone());
+    let listener = Arc::new(listener);
     let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let addr = socket.local_addr().expect("bound");
     let drain = Switch::new();
     let signal = drain.signal();
-    tokio::task::spawn_local(accept(socket, listener, local, signal));
+    tokio::task::spawn_local(accept(socket, Arc::clone(&listener), local, signal));
     Proxy {
         addr,
         metrics,
         drain,
+        shared,
+        listener,
         logs,
     }
 }
 
-async fn accept(socket: TcpListener, listener: Listener, local: Rc<Local>, signal: Signal) {
+async fn accept(socket: TcpListener, listener: Arc<Listener>, local: Rc<Local>, signal: Signal) {
     loop {
         let (tcp, peer) = socket.accept().await.expect("accepted");
         let facts = ConnectionFacts::plain(peer, tcp.local_addr().expect("connected"));
@@ -250,18 +286,27 @@ impl Client {
 
     /// Bytes until `end` has come.
     pub(super) async fn until(&mut self, end: &str) -> String {
+        match self.read_until(end).await {
+            Ok(all) => all,
+            Err(all) => panic!("closed after {all:?}"),
+        }
+    }
+
+    /// Bytes until `end` has come; `None` when the other side closes.
+    pub(super) async fn until_or_end(&mut self, end: &str) -> Option<String> {
+        self.read_until(end).await.ok()
+    }
+
+    async fn read_until(&mut self, end: &str) -> Result<String, String> {
         let mut all = Vec::new();
         let mut byte = [0];
         while !all.ends_with(end.as_bytes()) {
-            let count = self.0.read(&mut byte).await.expect("read");
-            assert!(
-                count == 1,
-                "closed after {:?}",
-                String::from_utf8_lossy(&all)
-            );
+            if !matches!(self.0.read(&mut byte).await, Ok(1)) {
+                return Err(String::from_utf8_lossy(&all).into_owned());
+            }
             all.push(byte[0]);
         }
-        String::from_utf8_lossy(&all).into_owned()
+        Ok(String::from_utf8_lossy(&all).into_owned())
     }
 }
 

@@ -185,3 +185,92 @@ fn without_endpoint_or_answer_the_reply_says_so() {
         }
     });
 }
+
+#[test]
+fn a_request_that_is_sent_again_keeps_its_body_its_trailers_and_both_connections() {
+    run(async {
+        let web = upstream(|number, mut server| async move {
+            assert_eq!(
+                number, 0,
+                "what was answered without a body leaves a usable connection"
+            );
+            for status in ["503 Busy", "200 OK", "200 OK"] {
+                let all = server.until("\r\n0\r\nx-sum: 1\r\n\r\n").await;
+                assert!(all.contains("\r\n3\r\nabc\r\n"), "{all}");
+                server
+                    .send(&format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n"))
+                    .await;
+            }
+        })
+        .await;
+        let proxy = start(RETRY_503, &[("web", &[web], "")]).await;
+        let mut client = Client::connect(proxy.addr).await;
+        for _ in 0..2 {
+            client.send("PUT / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx-sum: 1\r\n\r\n").await;
+            let all = client.until("\r\n\r\n").await;
+            assert!(all.starts_with("HTTP/1.1 200 "), "{all}");
+        }
+    });
+}
+
+#[test]
+fn a_request_without_a_body_that_is_sent_again_leaves_the_clients_connection_open() {
+    run(async {
+        let web = upstream(|_, mut server| async move {
+            for status in ["503 Busy", "200 OK", "200 OK"] {
+                server.until("\r\n\r\n").await;
+                server
+                    .send(&format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n"))
+                    .await;
+            }
+        })
+        .await;
+        let proxy = start(RETRY_503, &[("web", &[web], "")]).await;
+        let mut client = Client::connect(proxy.addr).await;
+        for _ in 0..2 {
+            client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+            let all = client.until("\r\n\r\n").await;
+            assert!(all.starts_with("HTTP/1.1 200 "), "{all}");
+        }
+    });
+}
+
+#[test]
+fn the_log_tells_that_retries_ran_out_or_were_not_allowed() {
+    run(async {
+        let web = upstream(|_, mut server| async move {
+            loop {
+                let Some(_) = server.until_or_end("hi").await else {
+                    return;
+                };
+                server
+                    .send("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n")
+                    .await;
+            }
+        })
+        .await;
+        let none = "circuit_breakers: { thresholds: [ { max_retries: 0 } ] }";
+        for (limits, flag) in [("", "URX"), (none, "UO")] {
+            let proxy = start(RETRY_503, &[("web", &[web], limits)]).await;
+            let all = ask(proxy.addr, "PUT", "").await;
+            assert!(all.starts_with("HTTP/1.1 503 "), "{all}");
+            let log = proxy.log(1).await;
+            assert!(log.starts_with(&format!("PUT / 503 {flag} ")), "{log}");
+        }
+    });
+}
+
+#[test]
+fn who_is_rate_limited_is_not_asked_again() {
+    run(async {
+        let web = upstream(|number, mut server| async move {
+            assert_eq!(number, 0, "asked again");
+            server.until("hi").await;
+            server.send("HTTP/1.1 503 Busy\r\nx-envoy-ratelimited: true\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+        })
+        .await;
+        let proxy = start(RETRY_503, &[("web", &[web], "")]).await;
+        let all = ask(proxy.addr, "PUT", "").await;
+        assert!(all.starts_with("HTTP/1.1 503 "), "{all}");
+    });
+}

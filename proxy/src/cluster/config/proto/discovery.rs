@@ -31,6 +31,7 @@ pub(super) struct Fields {
     pub(super) dns: DnsFields,
     pub(super) assignment: Option<ClusterLoadAssignment>,
     pub(super) cluster: Arc<str>,
+    pub(super) cleanup: Option<gp::Duration>,
 }
 
 pub(super) fn read(
@@ -44,6 +45,7 @@ pub(super) fn read(
         dns,
         assignment,
         cluster,
+        cleanup,
     } = fields;
     let kind = match kind {
         None => DiscoveryType::Static,
@@ -74,7 +76,9 @@ pub(super) fn read(
         }
         DiscoveryType::Eds => Ok((Discovery::Eds(eds_rules(cx, eds, cluster)?), None)),
         DiscoveryType::OriginalDst => {
-            Ok((Discovery::OriginalDst(balanced.original_dst.clone()), None))
+            let mut rules = balanced.original_dst.clone();
+            rules.cleanup_interval = positive("cleanup_interval", cleanup, rules.cleanup_interval)?;
+            Ok((Discovery::OriginalDst(rules), None))
         }
     }
 }

@@ -215,6 +215,7 @@ fn original_dst(rules: pb::cluster::OriginalDstLbConfig) -> Read<OriginalDst> {
     Ok(OriginalDst {
         header: use_http_header.then_some(header),
         port_override,
+        ..OriginalDst::default()
     })
 }
 

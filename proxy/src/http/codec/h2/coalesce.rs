@@ -27,6 +27,8 @@ struct Inner<IO> {
     io: IO,
     queue: Vec<u8>,
     written: usize,
+    /// The other side has sent something.
+    read: bool,
 }
 
 /// Splits `io` into the part that the `h2` crate gets and the part that its driver keeps.
@@ -35,6 +37,7 @@ pub(crate) fn coalesce<IO>(io: IO) -> (Coalesced<IO>, Flusher<IO>) {
         io,
         queue: Vec::new(),
         written: 0,
+        read: false,
     }));
     (Coalesced(Rc::clone(&inner)), Flusher(inner))
 }
@@ -64,6 +67,11 @@ impl<IO: AsyncWrite + Unpin> Flusher<IO> {
             inner.poll_drain(cx)
         }
     }
+
+    /// Whether the other side has sent anything yet.
+    pub(crate) fn has_read(&self) -> bool {
+        self.0.borrow().read
+    }
 }
 
 impl<IO: AsyncRead + Unpin> AsyncRead for Coalesced<IO> {
@@ -72,7 +80,11 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Coalesced<IO> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.borrow_mut().io).poll_read(cx, buf)
+        let mut inner = self.0.borrow_mut();
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut inner.io).poll_read(cx, buf))?;
+        inner.read |= buf.filled().len() > before;
+        Poll::Ready(Ok(()))
     }
 }
 

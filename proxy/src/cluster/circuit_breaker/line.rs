@@ -1,0 +1,340 @@
+//! Who waits for a connection of a cluster whose limit is reached, in order, over all workers.
+//!
+//! A connection that is given back goes to the first in line as the right to open one. A connection that becomes free goes
+//! to the first who can use it as it is. Others may be passed over by that, but only so often: then the free connection
+//! is closed in favour of the first in line. So connections are used again under load, and nobody starves.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::{Breakers, Gauges, Permit, Resource};
+use crate::http::route::action::Priority;
+
+/// How often the first in line is passed over in favour of somebody who can use a free connection as it is.
+const PATIENCE: u32 = 8;
+
+/// The line for one priority.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    /// How many wait; read by everybody who frees a connection.
+    waiting: AtomicU32,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    next: u64,
+    waiters: VecDeque<Waiter>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    id: u64,
+    place: Place,
+    passed_over: u32,
+    tell: oneshot::Sender<Grant>,
+}
+
+/// What somebody waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The pool of one worker for one endpoint.
+    pub(crate) pool: u64,
+    /// The connections of that pool that are of use.
+    pub(crate) takes: Takes,
+}
+
+/// Which free connections are of use to somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// HTTP/1.
+    Http1,
+    /// HTTP/2.
+    Http2,
+    /// Either.
+    Any,
+    /// None: only a new one will do.
+    New,
+}
+
+/// What somebody in line gets.
+#[derive(Debug)]
+pub(crate) enum Grant {
+    /// The right to open a connection.
+    Open(Permit),
+    /// A free connection, which the pool keeps for him.
+    Free,
+}
+
+/// Who gets a connection that has become free.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    /// Nobody waits.
+    Nobody,
+    /// Somebody who can use it as it is.
+    For(Chosen),
+    /// Somebody who needs its place: it is to be closed.
+    Close,
+}
+
+/// Somebody in line whose turn it is.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    /// His number.
+    pub(crate) id: u64,
+    tell: oneshot::Sender<Grant>,
+}
+
+/// A place in line; dropping it gives it up.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    /// Its number.
+    pub(crate) id: u64,
+    gauges: Arc<Gauges>,
+    granted: oneshot::Receiver<Grant>,
+}
+
+impl Breakers {
+    /// Takes a connection unless the limit is reached or others wait already.
+    pub(crate) fn try_connection(&self, priority: Priority) -> Option<Permit> {
+        let gauges = self.gauges(priority);
+        let limit = gauges.limits.connections;
+        if gauges.line.count() == 0 && gauges.take(Resource::Connection, 1, limit) == 1 {
+            return Some(gauges.permit(Resource::Connection, priority));
+        }
+        gauges.refused[Resource::Connection as usize].fetch_add(1, Ordering::Relaxed);
+        None
+    }
+
+    /// Stands in line for a connection.
+    pub(crate) fn stand_in_line(&self, priority: Priority, place: Place) -> Waiting {
+        let gauges = self.gauges(priority);
+        let (tell, granted) = oneshot::channel();
+        let mut queue = gauges.line.queue.lock();
+        let id = queue.next;
+        queue.next += 1;
+        queue.waiters.push_back(Waiter {
+            id,
+            place,
+            passed_over: 0,
+            tell,
+        });
+        gauges.line.waiting.fetch_add(1, Ordering::SeqCst);
+        drop(queue);
+        // What was given back before anybody could see this place.
+        serve(gauges, priority);
+        Waiting {
+            id,
+            gauges: Arc::clone(gauges),
+            granted,
+        }
+    }
+
+    /// How many stand in line.
+    pub(crate) fn in_line(&self, priority: Priority) -> u32 {
+        self.gauges(priority).line.count()
+    }
+
+    /// Whose turn it is when a connection of `pool` is free; `kind` says which it is.
+    pub(crate) fn turn(&self, priority: Priority, pool: u64, kind: Takes) -> Turn {
+        let line = &self.gauges(priority).line;
+        if line.count() == 0 {
+            return Turn::Nobody;
+        }
+        let mut queue = line.queue.lock();
+        let suits = |waiter: &Waiter| {
+            waiter.place.pool == pool
+                && (waiter.place.takes == kind || waiter.place.takes == Takes::Any)
+        };
+        let Some(at) = queue.waiters.iter().position(suits) else {
+            return if queue.waiters.is_empty() {
+                Turn::Nobody
+            } else {
+                Turn::Close
+            };
+        };
+        if at > 0 {
+            let first = &mut queue.waiters[0];
+            first.passed_over += 1;
+            if first.passed_over > PATIENCE {
+                return Turn::Close;
+            }
+        }
+        let chosen = queue.waiters.remove(at);
+        line.waiting.fetch_sub(1, Ordering::SeqCst);
+        chosen.map_or(Turn::Nobody, |waiter| {
+            Turn::For(Chosen {
+                id: waiter.id,
+                tell: waiter.tell,
+            })
+        })
+    }
+}
+
+impl Chosen {
+    /// Tells him that a connection is kept for him; false when he has gone.
+    pub(crate) fn tell(self) -> bool {
+        self.tell.send(Grant::Free).is_ok()
+    }
+}
+
+impl Line {
+    fn count(&self) -> u32 {
+        self.waiting.load(Ordering::SeqCst)
+    }
+}
+
+impl Waiting {
+    /// Ready with what was granted; to be polled no further then.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Grant>> {
+        // The sender goes only with the queue, which this place keeps.
+        std::pin::Pin::new(&mut self.granted)
+            .poll(cx)
+            .map(Result::ok)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let line = &self.gauges.line;
+        let mut queue = line.queue.lock();
+        if let Some(at) = queue.waiters.iter().position(|waiter| waiter.id == self.id) {
+            queue.waiters.remove(at);
+            line.waiting.fetch_sub(1, Ordering::SeqCst);
+        }
+        // What was granted and not fetched is dropped with the receiver, and so goes to the next in line.
+    }
+}
+
+/// Gives the first in line what is left of the limit.
+pub(super) fn serve(gauges: &Arc<Gauges>, priority: Priority) {
+    while gauges.line.count() > 0 {
+        let mut queue = gauges.line.queue.lock();
+        let limit = gauges.limits.connections;
+        if queue.waiters.is_empty() || gauges.take(Resource::Connection, 1, limit) == 0 {
+            return;
+        }
+        let permit = gauges.permit(Resource::Connection, priority);
+        let first = queue.waiters.pop_front();
+        gauges.line.waiting.fetch_sub(1, Ordering::SeqCst);
+        drop(queue);
+        if let Some(waiter) = first {
+            // If he has gone meanwhile, the permit comes back and serves the next.
+            let _ = waiter.tell.send(Grant::Open(permit));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{BreakerLimits, Limits};
+    use super::*;
+
+    const DEFAULT: Priority = Priority::Default;
+
+    fn breakers(connections: u32) -> Breakers {
+        let default = Limits {
+            connections,
+            ..Limits::default()
+        };
+        Breakers::new(&BreakerLimits {
+            default,
+            ..BreakerLimits::default()
+        })
+    }
+
+    fn place(pool: u64) -> Place {
+        Place {
+            pool,
+            takes: Takes::Http1,
+        }
+    }
+
+    fn granted(waiting: &mut Waiting) -> Option<Grant> {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        match waiting.poll(&mut cx) {
+            Poll::Ready(grant) => grant,
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn a_connection_that_is_given_back_goes_to_the_first_in_line() {
+        let breakers = breakers(1);
+        let held = breakers.try_connection(DEFAULT).expect("the only one");
+        let mut first = breakers.stand_in_line(DEFAULT, place(1));
+        let mut second = breakers.stand_in_line(DEFAULT, place(2));
+        assert!(breakers.try_connection(DEFAULT).is_none());
+        assert!(granted(&mut first).is_none());
+        drop(held);
+        let held = granted(&mut first).expect("his turn");
+        assert!(granted(&mut second).is_none());
+        assert!(
+            breakers.try_connection(DEFAULT).is_none(),
+            "nobody jumps the queue"
+        );
+        drop(held);
+        assert!(matches!(granted(&mut second), Some(Grant::Open(_))));
+        assert_eq!(breakers.in_line(DEFAULT), 0);
+    }
+
+    #[test]
+    fn who_gives_up_his_place_passes_on_what_he_was_granted() {
+        let breakers = breakers(1);
+        let held = breakers.try_connection(DEFAULT);
+        let first = breakers.stand_in_line(DEFAULT, place(1));
+        let gone = breakers.stand_in_line(DEFAULT, place(1));
+        let mut last = breakers.stand_in_line(DEFAULT, place(1));
+        drop(gone);
+        assert_eq!(breakers.in_line(DEFAULT), 2);
+        drop(held);
+        drop(first);
+        assert!(matches!(granted(&mut last), Some(Grant::Open(_))));
+        drop(last);
+        assert_eq!(breakers.in_use(DEFAULT, Resource::Connection), 0);
+    }
+
+    #[test]
+    fn a_free_connection_goes_to_who_can_use_it_until_the_first_was_passed_over_too_often() {
+        let breakers = breakers(1);
+        let _held = breakers.try_connection(DEFAULT);
+        let _first = breakers.stand_in_line(DEFAULT, place(1));
+        let others: Vec<_> = (0..=PATIENCE)
+            .map(|_| breakers.stand_in_line(DEFAULT, place(2)))
+            .collect();
+        for other in &others[..PATIENCE as usize] {
+            match breakers.turn(DEFAULT, 2, Takes::Http1) {
+                Turn::For(chosen) => assert_eq!(chosen.id, other.id),
+                turn @ (Turn::Nobody | Turn::Close) => panic!("{turn:?}"),
+            }
+        }
+        assert!(matches!(
+            breakers.turn(DEFAULT, 2, Takes::Http1),
+            Turn::Close
+        ));
+        assert!(matches!(
+            breakers.turn(DEFAULT, 3, Takes::Http1),
+            Turn::Close
+        ));
+    }
+
+    #[test]
+    fn a_connection_of_no_use_is_closed_and_without_a_line_kept() {
+        let breakers = breakers(1);
+        let _held = breakers.try_connection(DEFAULT);
+        assert!(matches!(
+            breakers.turn(DEFAULT, 1, Takes::Http2),
+            Turn::Nobody
+        ));
+        let _waiting = breakers.stand_in_line(DEFAULT, place(1));
+        assert!(matches!(
+            breakers.turn(DEFAULT, 1, Takes::Http2),
+            Turn::Close
+        ));
+    }
+}
