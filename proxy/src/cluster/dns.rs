@@ -23,6 +23,24 @@ enum Take {
     First,
 }
 
+impl Take {
+    /// The addresses that are kept of an answer. Servers turn the order of theirs with every answer: where all count, the
+    /// order means nothing; where one counts, it is the first, and stays as long as the name has it.
+    fn of(self, before: &[IpAddr], mut answer: Vec<IpAddr>) -> Vec<IpAddr> {
+        match self {
+            Self::All => {
+                answer.sort_unstable();
+                answer.dedup();
+            }
+            Self::First => {
+                let kept = before.first().filter(|kept| answer.contains(kept));
+                answer = kept.or(answer.first()).copied().into_iter().collect();
+            }
+        }
+        answer
+    }
+}
+
 /// Keeps the endpoints of a DNS cluster up to date until nobody holds the cluster any more; ends at once for others.
 /// To be spawned on the control runtime when the cluster is put in force.
 pub async fn run(cluster: Weak<Cluster>) {
@@ -61,7 +79,7 @@ impl Lookups {
         for (at, template) in rules.names.iter().enumerate() {
             match self.lookup(&template.name, rules.family).await {
                 Ok((addresses, until)) => {
-                    self.answers[at] = addresses;
+                    self.answers[at] = take.of(&before[at], addresses);
                     soonest = [soonest, until].into_iter().flatten().min();
                 }
                 Err(error) => {
@@ -72,7 +90,7 @@ impl Lookups {
             }
         }
         if first || self.answers != before {
-            cluster.apply_endpoints(endpoints(rules, &self.answers, take));
+            cluster.apply_endpoints(endpoints(rules, &self.answers));
         }
         self.next(rules, failed, soonest)
     }
@@ -90,9 +108,7 @@ impl Lookups {
             None => self.resolver.insert(resolver(family)?),
         };
         let answer = resolver.lookup_ip(name).await?;
-        let mut addresses: Vec<IpAddr> = answer.iter().collect();
-        addresses.sort_unstable();
-        Ok((addresses, Some(answer.valid_until())))
+        Ok((answer.iter().collect(), Some(answer.valid_until())))
     }
 
     fn next(&mut self, rules: &DnsRules, failed: bool, until: Option<Instant>) -> Duration {
@@ -125,17 +141,13 @@ fn resolver(family: LookupFamily) -> Result<TokioResolver, NetError> {
     builder.build()
 }
 
-fn endpoints(rules: &DnsRules, answers: &[Vec<IpAddr>], take: Take) -> EndpointSet {
+fn endpoints(rules: &DnsRules, answers: &[Vec<IpAddr>]) -> EndpointSet {
     let mut set = EndpointSet {
         overprovisioning_percent: Some(rules.overprovisioning_percent),
         ..EndpointSet::default()
     };
     for (template, addresses) in rules.names.iter().zip(answers) {
-        let count = match take {
-            Take::All => addresses.len(),
-            Take::First => 1,
-        };
-        for ip in addresses.iter().take(count) {
+        for ip in addresses {
             set.add(
                 template.priority,
                 template.locality_weight,
@@ -189,20 +201,29 @@ mod tests {
         }
     }
 
+    fn ips(last: &[u8]) -> Vec<IpAddr> {
+        last.iter()
+            .map(|last| IpAddr::from([10, 0, 0, *last]))
+            .collect()
+    }
+
     #[test]
-    fn strict_takes_every_address_and_logical_the_first() {
-        let answers = vec![vec![
-            IpAddr::from([10, 0, 0, 1]),
-            IpAddr::from([10, 0, 0, 2]),
-        ]];
-        let addresses = |take| -> Vec<String> {
-            endpoints(&rules(), &answers, take)
-                .hosts()
-                .map(|host| host.endpoint.facts.address.to_string())
-                .collect()
-        };
-        assert_eq!(addresses(Take::All), ["10.0.0.1:80", "10.0.0.2:80"]);
-        assert_eq!(addresses(Take::First), ["10.0.0.1:80"]);
+    fn strict_takes_every_address_in_any_order_and_logical_the_first_as_long_as_it_is_there() {
+        assert_eq!(Take::All.of(&[], ips(&[2, 1, 2])), ips(&[1, 2]));
+        assert_eq!(Take::First.of(&[], ips(&[2, 1])), ips(&[2]));
+        assert_eq!(Take::First.of(&ips(&[2]), ips(&[1, 2])), ips(&[2]));
+        assert_eq!(Take::First.of(&ips(&[2]), ips(&[3, 1])), ips(&[3]));
+        assert_eq!(Take::First.of(&ips(&[2]), ips(&[])), ips(&[]));
+    }
+
+    #[test]
+    fn every_address_becomes_an_endpoint() {
+        let set = endpoints(&rules(), &[ips(&[1, 2])]);
+        let addresses: Vec<_> = set
+            .hosts()
+            .map(|host| host.endpoint.facts.address.to_string())
+            .collect();
+        assert_eq!(addresses, ["10.0.0.1:80", "10.0.0.2:80"]);
     }
 
     #[test]

@@ -165,7 +165,14 @@ impl EndpointPool {
         if is_idle && connection.is_worn() {
             return self.forget(connection);
         }
-        if self.breakers.in_line(connection.priority) == 0 || !connection.has_room() {
+        if self.breakers.in_line(connection.priority) == 0 {
+            return;
+        }
+        if !connection.has_room() {
+            // A server that takes no stream any more must not keep others waiting.
+            if is_idle {
+                self.forget(connection);
+            }
             return;
         }
         match self

@@ -92,6 +92,19 @@ async fn silence_ends_a_copy_after_its_idle_timeout() {
 }
 
 #[tokio::test]
+async fn silence_ends_a_copy_that_is_closed_on_one_side_only() {
+    let (mut down, mut client) = pair().await;
+    let (mut up, _server) = pair().await;
+    client.shutdown().await.unwrap();
+    let limits = Limits {
+        idle: Some(Duration::from_millis(5)),
+        age: None,
+    };
+    let ended = both_ways(&mut down, &mut up, limits, |_| ()).await;
+    assert!(matches!(ended, Ended::Idle), "{ended:?}");
+}
+
+#[tokio::test]
 async fn a_reset_names_the_side_that_broke() {
     let (mut down, client) = pair().await;
     let (mut up, server) = pair().await;

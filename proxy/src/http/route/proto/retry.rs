@@ -6,9 +6,7 @@ use xds_proto::pb::envoy::config::route::v3 as pb;
 use xds_proto::pb::envoy::config::route::v3::retry_policy::{
     RateLimitedRetryBackOff, ResetHeader, ResetHeaderFormat, RetryBackOff, RetryHostPredicate,
 };
-use xds_proto::pb::google::protobuf as gp;
 
-use crate::config::not_honoured::NotHonouredFields;
 use crate::config::wire::{Conversion, Read, at, each, limit, positive, refuse_if, uint};
 use crate::http::route::retry::{RateLimitedBackOff, ResetFormat};
 use crate::http::route::{RetryOn, RetryPolicy};
@@ -49,7 +47,11 @@ pub(super) fn policy(cx: &mut Conversion<'_>, policy: pb::RetryPolicy) -> Read<R
         &refresh_cluster_on_retry,
         "the cluster is kept",
     );
-    pauses_of_its_own(n, &per_try_idle_timeout, &rate_limited_retry_back_off);
+    n.note(
+        "retry_policy.rate_limited_retry_back_off",
+        &rate_limited_retry_back_off,
+        "retry_back_off counts for every retry",
+    );
     let (on, unknown) = RetryOn::parse(&retry_on);
     let (statuses, unknown): (Vec<_>, Vec<_>) = unknown
         .iter()
@@ -92,23 +94,6 @@ pub(super) fn policy(cx: &mut Conversion<'_>, policy: pb::RetryPolicy) -> Read<R
             .unwrap_or(0)
             .max(1),
     })
-}
-
-fn pauses_of_its_own(
-    notes: &mut NotHonouredFields,
-    idle: &Option<gp::Duration>,
-    limited: &Option<RateLimitedRetryBackOff>,
-) {
-    notes.note(
-        "retry_policy.per_try_idle_timeout",
-        idle,
-        "the idle timeout of the route counts",
-    );
-    notes.note(
-        "retry_policy.rate_limited_retry_back_off",
-        limited,
-        "retry_back_off counts for every retry",
-    );
 }
 
 fn back_off(back_off: Option<RetryBackOff>) -> Read<(Duration, Duration)> {
