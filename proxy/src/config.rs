@@ -4,6 +4,7 @@
 pub mod access_log;
 pub mod ads;
 pub mod bootstrap;
+pub(crate) mod descriptors;
 pub(crate) mod discovery_file;
 pub mod flags;
 pub mod invalid;

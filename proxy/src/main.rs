@@ -5,6 +5,16 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+/// Memory that was freed goes back to the kernel within about a second, also when nothing allocates any more: one thread
+/// sees to it, away from the workers.
+const SETTINGS: &[u8] =
+    b"background_thread:true,max_background_threads:1,dirty_decay_ms:1000,muzzy_decay_ms:0\0";
+
+/// The allocator reads its settings, a C string, from a variable of this name before `main` begins.
+#[expect(unsafe_code, reason = "nothing else gives a variable this name")]
+#[unsafe(export_name = "malloc_conf")]
+static MALLOC_CONF: &u8 = &SETTINGS[0];
+
 fn main() -> ExitCode {
     tulle_proxy::run(std::env::args())
 }

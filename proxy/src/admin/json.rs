@@ -1,11 +1,12 @@
-//! Canonical proto JSON of admin messages, with the descriptor set that is linked in. The pool is built for one answer
-//! and dropped with it: it is several times larger than an idle proxy.
+//! Canonical proto JSON of admin messages, with the descriptors that are linked in.
 
 use std::time::SystemTime;
 
 use prost::{Message, Name};
-use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
+use prost_reflect::{DynamicMessage, SerializeOptions};
 use xds_proto::pb::google::protobuf::Timestamp;
+
+use crate::config::descriptors::pool_for;
 
 /// A moment as messages carry it.
 pub(super) fn timestamp(at: SystemTime) -> Timestamp {
@@ -21,13 +22,12 @@ pub(super) fn timestamp(at: SystemTime) -> Timestamp {
 
 /// Prints one message as Envoy does: field names of the proto file, defaults left out.
 pub(super) fn print<M: Message + Name>(message: &M) -> Result<String, String> {
-    let pool = DescriptorPool::decode(xds_proto::FILE_DESCRIPTOR_SET)
-        .expect("the linked descriptor set is well-formed");
-    let descriptor = pool
-        .get_message_by_name(&M::full_name())
-        .ok_or_else(|| format!("message {} is not in the descriptor set", M::full_name()))?;
-    let message = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())
-        .map_err(|error| error.to_string())?;
+    let (name, bytes) = (M::full_name(), message.encode_to_vec());
+    let descriptor = pool_for(&name, &bytes)
+        .get_message_by_name(&name)
+        .ok_or_else(|| format!("message {name} is not in the descriptor set"))?;
+    let message =
+        DynamicMessage::decode(descriptor, bytes.as_slice()).map_err(|error| error.to_string())?;
     let mut out = Vec::new();
     let mut serializer = serde_json::Serializer::with_formatter(
         &mut out,

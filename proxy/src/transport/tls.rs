@@ -1,6 +1,7 @@
 //! TLS both ways: contexts built from configuration and secrets, verification by SPIFFE identity, rotation without
 //! dropping connections. rustls and its crypto provider are known here and nowhere else on the data path.
 
+mod built;
 pub(crate) mod certificate;
 mod client;
 pub mod config;

@@ -1,11 +1,11 @@
 //! TLS on connections that we open.
 
+use super::built::Built;
 use super::config::ClientTls;
 use super::verify::Verifier;
 use super::{InvalidTls, TlsError, established, params};
-use crate::secret::{Certificate, Generation};
+use crate::secret::Certificate;
 use crate::transport::{ConnectOptions, Socket, Stream, TlsFacts};
-use arc_swap::ArcSwapOption;
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
@@ -18,13 +18,7 @@ use tokio_rustls::TlsConnector;
 #[derive(Debug)]
 pub struct ClientContext {
     config: ClientTls,
-    built: ArcSwapOption<Built>,
-}
-
-#[derive(Debug)]
-struct Built {
-    generation: Generation,
-    library: Arc<ClientConfig>,
+    built: Built<ClientConfig>,
 }
 
 impl ClientContext {
@@ -36,7 +30,7 @@ impl ClientContext {
         params::versions(&config.common.params)?;
         Ok(Self {
             config,
-            built: ArcSwapOption::empty(),
+            built: Built::nothing(),
         })
     }
 
@@ -47,7 +41,7 @@ impl ClientContext {
 
     /// Whether all secrets it needs have arrived.
     pub fn is_ready(&self) -> bool {
-        self.config.common.secrets().all(|cell| cell.is_ready())
+        self.config.common.is_ready()
     }
 
     /// Makes the handshake on a connected socket.
@@ -59,7 +53,7 @@ impl ClientContext {
         mut socket: Socket,
         options: &ConnectOptions,
     ) -> Result<(Stream, Rc<TlsFacts>), TlsError> {
-        let library = self.library()?;
+        let library = self.built.current(&self.config.common, || self.build())?;
         let sni = options.sni.as_ref().or(self.config.sni.as_ref());
         let name = server_name(sni)?;
         socket.read_large();
@@ -73,21 +67,6 @@ impl ClientContext {
         let stream = handshake.await.map_err(TlsError::Handshake)?;
         let sni = sni.map(|name| Box::from(&**name));
         established(stream.into(), sni, &self.config.common)
-    }
-
-    fn library(&self) -> Result<Arc<ClientConfig>, TlsError> {
-        let generation = self.config.common.generation();
-        if let Some(built) = &*self.built.load()
-            && built.generation == generation
-        {
-            return Ok(Arc::clone(&built.library));
-        }
-        let library = Arc::new(self.build()?);
-        self.built.store(Some(Arc::new(Built {
-            generation,
-            library: Arc::clone(&library),
-        })));
-        Ok(library)
     }
 
     fn build(&self) -> Result<ClientConfig, TlsError> {

@@ -137,6 +137,11 @@ impl TlsConfig {
         self.certificates.iter().chain(validation)
     }
 
+    /// Whether all secrets that a connection needs have arrived.
+    pub(super) fn is_ready(&self) -> bool {
+        self.secrets().all(|cell| cell.is_ready())
+    }
+
     /// Changes whenever one of the secrets does.
     pub(super) fn generation(&self) -> Generation {
         self.secrets().map(|cell| cell.generation()).sum()

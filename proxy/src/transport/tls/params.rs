@@ -8,9 +8,19 @@ use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::{ProtocolVersion, SupportedCipherSuite, SupportedProtocolVersion, version};
 use std::sync::{Arc, LazyLock};
 
-/// The provider with everything that is safe.
-static PROVIDER: LazyLock<Arc<CryptoProvider>> =
-    LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
+/// The provider with everything that is safe. As in Envoy, AES-128 with SHA-256 comes first: no weaker than the key
+/// exchange, and a fifth cheaper per byte than AES-256; SHA-384 alone is a tenth of a handshake.
+static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
+    let mut provider = aws_lc_rs::default_provider();
+    let is_aes128 = |suite: &SupportedCipherSuite| {
+        let name = suite.suite();
+        name.as_str().is_some_and(|name| name.contains("AES_128"))
+    };
+    provider
+        .cipher_suites
+        .sort_by_key(|suite| !is_aes128(suite));
+    Arc::new(provider)
+});
 
 /// The crypto provider of every TLS context that has no wishes of its own.
 pub(crate) fn default_provider() -> Arc<CryptoProvider> {

@@ -1,11 +1,11 @@
 //! TLS on connections that come to us.
 
+use super::built::Built;
 use super::config::ServerTls;
 use super::verify::Verifier;
 use super::{InvalidTls, TlsError, established, params};
-use crate::secret::{Certificate, Generation};
+use crate::secret::Certificate;
 use crate::transport::{Socket, Stream, TlsFacts};
-use arc_swap::ArcSwapOption;
 use rustls::ServerConfig;
 use rustls::server::{
     ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
@@ -20,13 +20,7 @@ use tokio_rustls::TlsAcceptor;
 #[derive(Debug)]
 pub struct ServerContext {
     config: ServerTls,
-    built: ArcSwapOption<Built>,
-}
-
-#[derive(Debug)]
-struct Built {
-    generation: Generation,
-    library: Arc<ServerConfig>,
+    built: Built<ServerConfig>,
 }
 
 impl ServerContext {
@@ -44,7 +38,7 @@ impl ServerContext {
         params::versions(&config.common.params)?;
         Ok(Self {
             config,
-            built: ArcSwapOption::empty(),
+            built: Built::nothing(),
         })
     }
 
@@ -55,7 +49,7 @@ impl ServerContext {
 
     /// Whether all secrets it needs have arrived.
     pub fn is_ready(&self) -> bool {
-        self.config.common.secrets().all(|cell| cell.is_ready())
+        self.config.common.is_ready()
     }
 
     /// Answers the handshake of a connection that begins with a ClientHello.
@@ -63,7 +57,7 @@ impl ServerContext {
     /// # Errors
     /// [`TlsError`]; the peer has been told by an alert where the protocol has one.
     pub async fn accept(&self, mut socket: Socket) -> Result<(Stream, Rc<TlsFacts>), TlsError> {
-        let library = self.library()?;
+        let library = self.built.current(&self.config.common, || self.build())?;
         socket.read_large();
         let stream = TlsAcceptor::from(library)
             .accept(socket)
@@ -71,21 +65,6 @@ impl ServerContext {
             .map_err(TlsError::Handshake)?;
         let sni = stream.get_ref().1.server_name().map(Box::from);
         established(stream.into(), sni, &self.config.common)
-    }
-
-    fn library(&self) -> Result<Arc<ServerConfig>, TlsError> {
-        let generation = self.config.common.generation();
-        if let Some(built) = &*self.built.load()
-            && built.generation == generation
-        {
-            return Ok(Arc::clone(&built.library));
-        }
-        let library = Arc::new(self.build()?);
-        self.built.store(Some(Arc::new(Built {
-            generation,
-            library: Arc::clone(&library),
-        })));
-        Ok(library)
     }
 
     fn build(&self) -> Result<ServerConfig, TlsError> {
