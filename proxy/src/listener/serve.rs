@@ -77,8 +77,9 @@ fn arrive(socket: TcpStream, arrival: Arrival) -> std::io::Result<(Arrived, Reco
 impl Arrived {
     async fn serve(mut self, record: &mut Record, worker: Rc<Thread>) {
         let listener = Arc::clone(&self.active.listener);
-        let inspected = inspect::inspect(&mut self.socket, &listener, &mut record.facts).await;
-        let outcome = match inspected {
+        // Stages are boxed one by one: what waits for most of a connection's life is the last of them alone.
+        let inspecting = inspect::inspect(&mut self.socket, &listener, &mut record.facts);
+        let outcome = match Box::pin(inspecting).await {
             Ok(outcome) => outcome,
             Err(error) => return self.unserved(&error, record, &worker),
         };
@@ -104,7 +105,8 @@ impl Arrived {
         record: &mut Record,
         worker: Rc<Thread>,
     ) {
-        let session = Session::connect(&config, record, self.own_address, &worker).await;
+        let connecting = Session::connect(&config, record, self.own_address, &worker);
+        let session = Box::pin(connecting).await;
         let stream = Stream::Plain(self.socket);
         match session {
             Ok(session) => {
@@ -114,7 +116,7 @@ impl Arrived {
                 };
                 if first == Speaker::Upstream {
                     let downstream = Downstream::new(stream, None, self.active.drain.signal());
-                    session.serve(downstream, record).await;
+                    Box::pin(session.serve(downstream, record)).await;
                     return;
                 }
             }
@@ -167,20 +169,23 @@ impl Arrived {
 
     async fn hand_over(self, chain: &FilterChain, record: &mut Record, worker: Rc<Thread>) {
         let own_address = self.own_address;
-        let Some(downstream) = self.secure(chain, record.facts.source, &worker).await else {
+        let securing = Box::pin(self.secure(chain, record.facts.source, &worker));
+        let Some(downstream) = securing.await else {
             return;
         };
         record.tls = downstream.tls().cloned();
         match &chain.handler {
             Handler::Http(config) => {
                 let facts = record.facts.clone();
-                http::serve(downstream, Arc::clone(config), facts, worker.http()).await;
+                let serving = http::serve(downstream, Arc::clone(config), facts, worker.http());
+                Box::pin(serving).await;
             }
             Handler::Tcp(config) => {
                 let destination = record.facts.destination;
-                match Session::connect(config, record, own_address, &worker).await {
+                let connecting = Session::connect(config, record, own_address, &worker);
+                match Box::pin(connecting).await {
                     Ok(session) => {
-                        let ended = session.serve(downstream, record).await;
+                        let ended = Box::pin(session.serve(downstream, record)).await;
                         tracing::debug!(%ended, %destination, "connection ended");
                     }
                     Err(error) => {

@@ -191,12 +191,10 @@ impl Watch {
     }
 }
 
-/// The kernel's sockets if bytes may pass between them without us looking: neither side is TLS and nothing is read ahead.
-fn spliceable<'a>(from: &'a Stream, to: &'a Stream) -> Option<(&'a Raw, &'a Raw)> {
+/// The kernel's socket to read from if bytes may pass without us looking: neither side is TLS and nothing is read ahead.
+fn spliceable<'a>(from: &'a Stream, to: &Stream) -> Option<&'a Raw> {
     match (from, to) {
-        (Stream::Plain(from), Stream::Plain(to)) if from.buffered().is_empty() => {
-            Some((from.raw(), to.raw()))
-        }
+        (Stream::Plain(from), Stream::Plain(_)) if from.buffered().is_empty() => Some(from.raw()),
         (Stream::Plain(_) | Stream::Tls(_), _) => None,
     }
 }

@@ -2,8 +2,8 @@
 
 use super::pipe::Pipe;
 use super::{pinned, spliceable};
-use crate::transport::Stream;
 use crate::transport::buffer::{self, BUFFER};
+use crate::transport::{Raw, Stream};
 use std::io;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
@@ -105,21 +105,9 @@ impl Pump {
         } else {
             None
         };
-        let count = match splicing {
-            Some((raw, _)) => {
-                let pipe = Pipe::take()?;
-                let filled = pipe.poll_fill(cx, raw);
-                let bytes = match filled {
-                    Poll::Ready(Ok(bytes)) => bytes,
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending => {
-                        pipe.give_back();
-                        return Poll::Pending;
-                    }
-                };
-                self.held = Held::Spliced { pipe, bytes };
-                bytes
-            }
+        // Where the process may have no more pipes, bytes still pass as copies.
+        let count = match splicing.and_then(|raw| Some((raw, Pipe::take().ok()?))) {
+            Some((raw, pipe)) => ready!(self.splice_in(cx, raw, pipe))?,
             None => ready!(self.copy_in(cx, from))?,
         };
         self.large = count >= SPLICE_FROM;
@@ -128,6 +116,24 @@ impl Pump {
             self.stage = Stage::Closing;
         }
         Poll::Ready(Ok(()))
+    }
+
+    fn splice_in(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &Raw,
+        pipe: Pipe,
+    ) -> Poll<io::Result<usize>> {
+        match pipe.poll_fill(cx, from) {
+            Poll::Ready(Ok(bytes)) => {
+                self.held = Held::Spliced { pipe, bytes };
+                Poll::Ready(Ok(bytes))
+            }
+            unfilled @ (Poll::Ready(Err(_)) | Poll::Pending) => {
+                pipe.give_back();
+                unfilled
+            }
+        }
     }
 
     fn copy_in(&mut self, cx: &mut Context<'_>, from: &mut Stream) -> Poll<io::Result<usize>> {

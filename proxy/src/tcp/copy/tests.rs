@@ -1,5 +1,10 @@
 use super::*;
-use crate::transport::Socket;
+use crate::secret::{Certificate, Secret, SecretCell};
+use crate::transport::tls::{
+    ClientContext, ClientTls, ServerContext, ServerTls, TlsConfig, TlsParams,
+};
+use crate::transport::{ConnectOptions, Socket};
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -57,6 +62,116 @@ async fn every_byte_arrives_in_order_in_both_directions() {
     assert_eq!(moved.to_downstream, 5_000_001);
 }
 
+/// Both ends of a TLS connection over loopback. Neither verifies the other: bytes are what matters here.
+async fn tls_pair() -> (Stream, Stream) {
+    let made = rcgen::generate_simple_self_signed(Vec::new()).unwrap();
+    let key = made.signing_key.serialize_pem();
+    let certificate = Certificate::from_pem(made.cert.pem().as_bytes(), key.as_bytes()).unwrap();
+    let cell = SecretCell::fixed("default", Secret::Certificate(Arc::new(certificate)));
+    let common = |certificates| TlsConfig {
+        certificates,
+        validation: None,
+        alpn: Vec::new(),
+        params: TlsParams::default(),
+    };
+    let server = ServerContext::new(ServerTls {
+        common: common(vec![Arc::new(cell)]),
+        require_client_certificate: false,
+    });
+    let client = ClientContext::new(ClientTls {
+        common: common(Vec::new()),
+        sni: None,
+        verify_server_name: false,
+    });
+    let (Stream::Plain(accepted), connected) = pair().await else {
+        unreachable!("pairs are plain");
+    };
+    let (server, client) = (server.unwrap(), client.unwrap());
+    let options = ConnectOptions::default();
+    let connecting = client.connect(Socket::new(Raw::Tcp(connected)), &options);
+    let (client, server) = tokio::join!(connecting, server.accept(accepted));
+    (client.unwrap().0, server.unwrap().0)
+}
+
+#[tokio::test]
+async fn bytes_and_half_closes_pass_through_two_proxies_with_tls_between_them() {
+    let (mut down, client) = pair().await;
+    let (mut up, server) = pair().await;
+    let (mut near, mut far) = tls_pair().await;
+    let request = noise(3, 3_000_000);
+    let response = noise(4, 2_000_001);
+    let (mut first, mut second) = (Moved::default(), Moved::default());
+    let (one, two, at_client, at_server) = tokio::join!(
+        both_ways(&mut down, &mut near, Limits::default(), |now| first = now),
+        both_ways(&mut far, &mut up, Limits::default(), |now| second = now),
+        exchange(client, request.clone()),
+        exchange(server, response.clone()),
+    );
+    assert!(
+        matches!((&one, &two), (Ended::Finished, Ended::Finished)),
+        "{one:?} {two:?}"
+    );
+    assert!(at_server == request, "the request was altered");
+    assert!(at_client == response, "the response was altered");
+    assert_eq!(first, second);
+    assert_eq!(
+        (first.to_upstream, first.to_downstream),
+        (3_000_000, 2_000_001)
+    );
+}
+
+/// Sends a reset instead of what a close would send.
+fn abort(socket: TcpStream) {
+    let at_once = Some(Duration::ZERO);
+    socket2::SockRef::from(&socket).set_linger(at_once).unwrap();
+}
+
+#[tokio::test]
+async fn what_was_moved_before_a_server_aborts_is_counted_to_the_byte() {
+    let (mut down, mut client) = pair().await;
+    let (mut up, mut server) = pair().await;
+    let mut moved = Moved::default();
+    let talk = async {
+        client.write_all(&noise(5, 2_000_000)).await.unwrap();
+    };
+    let listen = async {
+        let mut received = vec![0; 2_000_000];
+        server.read_exact(&mut received).await.unwrap();
+        abort(server);
+    };
+    let copy = both_ways(&mut down, &mut up, Limits::default(), |now| moved = now);
+    let (ended, (), ()) = tokio::join!(copy, talk, listen);
+    assert!(matches!(ended, Ended::UpstreamFailed(_)), "{ended:?}");
+    assert_eq!((moved.to_upstream, moved.to_downstream), (2_000_000, 0));
+}
+
+#[tokio::test]
+async fn a_client_that_aborts_a_large_transfer_ends_it() {
+    let (mut down, mut client) = pair().await;
+    let (mut up, mut server) = pair().await;
+    let talk = async {
+        client.write_all(&noise(6, 2_000_000)).await.unwrap();
+        abort(client);
+        std::future::pending::<()>().await;
+    };
+    let mut received = Vec::new();
+    let copy = both_ways(&mut down, &mut up, Limits::default(), |_| ());
+    let ended = tokio::select! {
+        ended = copy => ended,
+        () = talk => unreachable!("it waits"),
+        read = server.read_to_end(&mut received) => panic!("the copy is not over: {read:?}"),
+    };
+    assert!(matches!(ended, Ended::DownstreamFailed(_)), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_copy_that_waits_is_small() {
+    let (mut down, _client) = pair().await;
+    let (mut up, _server) = pair().await;
+    let copy = both_ways(&mut down, &mut up, Limits::default(), |_| ());
+    assert!(size_of_val(&copy) <= 640, "{} bytes", size_of_val(&copy));
+}
+
 #[tokio::test]
 async fn one_direction_stays_open_after_the_other_closed() {
     let (mut down, mut client) = pair().await;
@@ -108,10 +223,7 @@ async fn silence_ends_a_copy_that_is_closed_on_one_side_only() {
 async fn a_reset_names_the_side_that_broke() {
     let (mut down, client) = pair().await;
     let (mut up, server) = pair().await;
-    socket2::SockRef::from(&server)
-        .set_linger(Some(Duration::ZERO))
-        .unwrap();
-    drop(server);
+    abort(server);
     let ended = both_ways(&mut down, &mut up, Limits::default(), |_| ()).await;
     assert!(matches!(ended, Ended::UpstreamFailed(_)), "{ended:?}");
     drop(client);

@@ -128,6 +128,7 @@ async fn both_sides_learn_who_the_other_is() {
     assert!(at_client.verified && at_server.verified);
     assert_eq!(at_server.alpn.as_deref(), Some(&b"istio"[..]));
     assert_eq!(at_server.version, "TLSv1.3");
+    assert_eq!(at_server.cipher, "TLS13_AES_128_GCM_SHA256");
     assert_eq!(at_server.peer.as_ref().unwrap().hash().len(), 64);
 }
 
