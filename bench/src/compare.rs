@@ -1,0 +1,287 @@
+//! The comparison: every scenario, every peer, in turns (A B A B …), so that all see the same machine.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::backend;
+use crate::certificate::{Certificate, Key};
+use crate::cores::{Cores, Role};
+use crate::exchange::Exchange;
+use crate::figure::{Figures, Metric};
+use crate::line::{Line, Site};
+use crate::measure::system_calls::{self, Calls};
+use crate::measure::{Run, connections, memory, settle, traffic};
+use crate::peer::{Peer, Programs};
+use crate::report::{Compared, Entry, Outcome};
+use crate::scenario::{SETTLE, Scenario, Traffic, Work};
+use crate::topology::{Chain, Features};
+
+/// What is compared, and how long.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) scenarios: Vec<Scenario>,
+    pub(crate) peers: Vec<Peer>,
+    pub(crate) rounds: usize,
+    pub(crate) window: Duration,
+    pub(crate) system_calls: bool,
+}
+
+/// What all scenarios use.
+struct Bench<'a> {
+    plan: &'a Plan,
+    site: Site<'a>,
+    backends: Vec<(Exchange, SocketAddr)>,
+    certificates: Vec<(Key, Certificate)>,
+}
+
+/// One peer with one set of features.
+struct Contestant {
+    peer: Peer,
+    features: Features,
+    /// Runs through all rounds where traffic is measured.
+    line: Option<Line>,
+    entry: Entry,
+}
+
+/// Runs the plan; `tell` gets each scenario once it is done.
+pub(crate) fn run(
+    plan: &Plan,
+    programs: &Programs,
+    cores: Cores,
+    tell: &mut dyn FnMut(Compared) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let folder = tempfile::Builder::new()
+        .prefix("tulle-bench-")
+        .tempdir()
+        .context("no folder for the peers' files")?;
+    readable(folder.path())?;
+    cores.enter(Role::Load)?;
+    let site = Site {
+        programs,
+        folder: folder.path(),
+        cores,
+    };
+    let mut bench = Bench {
+        plan,
+        site,
+        backends: Vec::new(),
+        certificates: Vec::new(),
+    };
+    for scenario in &plan.scenarios {
+        let compared = bench.compare(scenario)?;
+        tell(compared)?;
+    }
+    Ok(())
+}
+
+/// Peers give up their rights and still open their files.
+fn readable(folder: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(std::fs::set_permissions(
+        folder,
+        std::fs::Permissions::from_mode(0o777),
+    )?)
+}
+
+impl Bench<'_> {
+    fn compare(&mut self, scenario: &Scenario) -> anyhow::Result<Compared> {
+        let mut contestants = self.contestants(scenario);
+        if let Work::Traffic(_) = scenario.work {
+            for contestant in &mut contestants {
+                self.enter(scenario, contestant)?;
+            }
+        }
+        for _ in 0..self.plan.rounds {
+            self.round(scenario, &mut contestants);
+        }
+        if let Work::Traffic(traffic) = scenario.work
+            && self.plan.system_calls
+            && traffic.exchange != Exchange::Download
+        {
+            for contestant in contestants
+                .iter_mut()
+                .filter(|contestant| contestant.entry.takes_part())
+            {
+                contestant
+                    .entry
+                    .add_calls(self.count(&traffic, contestant.line.as_ref()));
+            }
+        }
+        let entries = contestants
+            .into_iter()
+            .map(|contestant| contestant.entry)
+            .collect();
+        Ok(Compared {
+            name: scenario.name,
+            what: scenario.what,
+            entries,
+        })
+    }
+
+    /// Measures every contestant once.
+    fn round(&mut self, scenario: &Scenario, contestants: &mut [Contestant]) {
+        let mut direct = Figures::new();
+        for contestant in contestants
+            .iter_mut()
+            .filter(|contestant| contestant.entry.takes_part())
+        {
+            let mut run = self.measure(scenario, contestant);
+            if let Ok(run) = &mut run {
+                match contestant.peer {
+                    Peer::Direct => direct.clone_from(&run.figures),
+                    Peer::Tulle { .. } | Peer::Envoy | Peer::Haproxy | Peer::Nginx => {
+                        added(&mut run.figures, &direct)
+                    }
+                }
+            }
+            contestant.entry.add(run);
+        }
+    }
+
+    fn contestants(&self, scenario: &Scenario) -> Vec<Contestant> {
+        let direct = matches!(scenario.work, Work::Traffic(_));
+        let mut contestants = Vec::new();
+        for features in scenario.features {
+            for peer in &self.plan.peers {
+                let first = *features == scenario.features[0];
+                if *peer == Peer::Direct && !(direct && first) {
+                    continue;
+                }
+                let name = match scenario.features.len() {
+                    1 => peer.label().to_owned(),
+                    _ if *peer == Peer::Direct => peer.label().to_owned(),
+                    _ => format!("{} {}", peer.label(), features.label()),
+                };
+                let entry = Entry::new(name, peer.label().to_owned());
+                contestants.push(Contestant {
+                    peer: peer.clone(),
+                    features: *features,
+                    line: None,
+                    entry,
+                });
+            }
+        }
+        contestants
+    }
+
+    /// Starts the contestant's line, or says why there is none.
+    fn enter(&mut self, scenario: &Scenario, contestant: &mut Contestant) -> anyhow::Result<()> {
+        let exchange = scenario.work.exchange();
+        let chain = Chain {
+            topology: scenario.topology,
+            protocol: exchange.protocol(),
+            features: contestant.features,
+            services: scenario.work.services(),
+        };
+        let backend = self.backend(exchange)?;
+        let certificate = self.certificate(scenario.key)?;
+        match Line::start(
+            &self.site,
+            &contestant.peer,
+            &chain,
+            (backend, exchange),
+            &certificate,
+        ) {
+            Ok(Ok(line)) => {
+                contestant.entry.show(&line);
+                contestant.line = Some(line);
+            }
+            Ok(Err(missing)) => contestant.entry.outcome = Outcome::Missing { why: missing.0 },
+            Err(error) => {
+                contestant.entry.outcome = Outcome::Failed {
+                    why: format!("{error:#}"),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn measure(&mut self, scenario: &Scenario, contestant: &mut Contestant) -> anyhow::Result<Run> {
+        if let (Work::Traffic(load), Some(line)) = (scenario.work, &contestant.line) {
+            return traffic::run(line, &load, self.plan.window);
+        }
+        // memory and starts are looked at in fresh processes
+        self.enter(scenario, contestant)?;
+        let Some(line) = contestant.line.take() else {
+            return Ok(Run::default());
+        };
+        let mut figures = Figures::new();
+        match scenario.work {
+            Work::Traffic(load) => return traffic::run(&line, &load, self.plan.window),
+            Work::IdleConnections { exchange, count } => {
+                return connections::run(&line, exchange, count);
+            }
+            Work::Idle(_) => settle(SETTLE),
+            Work::Start { .. } => {
+                figures.insert(Metric::Ready, line.ready.as_secs_f64() * 1_000.0);
+                settle(SETTLE);
+            }
+        }
+        memory(&line, &mut figures)?;
+        Ok(Run {
+            figures,
+            errors: 0,
+            error: None,
+        })
+    }
+
+    fn count(&self, traffic: &Traffic, line: Option<&Line>) -> anyhow::Result<Calls> {
+        match line.filter(|line| !line.proxies.is_empty()) {
+            Some(line) => system_calls::count(
+                line,
+                traffic,
+                self.plan.window.min(Duration::from_secs(1)),
+                self.site.folder,
+            ),
+            None => Ok(BTreeMap::new()),
+        }
+    }
+
+    fn backend(&mut self, exchange: Exchange) -> anyhow::Result<SocketAddr> {
+        if let Some((_, at)) = self.backends.iter().find(|(known, _)| *known == exchange) {
+            return Ok(*at);
+        }
+        let at = backend::start(exchange, (Ipv4Addr::LOCALHOST, 0).into())?;
+        self.backends.push((exchange, at));
+        Ok(at)
+    }
+
+    fn certificate(&mut self, key: Key) -> anyhow::Result<Certificate> {
+        if let Some((_, made)) = self.certificates.iter().find(|(known, _)| *known == key) {
+            return Ok(made.clone());
+        }
+        let made = Certificate::make(key, self.site.folder).context("cannot make certificates")?;
+        self.certificates.push((key, made.clone()));
+        Ok(made)
+    }
+}
+
+/// What a path with proxies takes longer than one without, where requests are sent at the same rate on both.
+fn added(figures: &mut Figures, direct: &Figures) {
+    if !direct.contains_key(&Metric::Lag) {
+        return;
+    }
+    for (added, of) in [
+        (Metric::AddedP50, Metric::P50),
+        (Metric::AddedP99, Metric::P99),
+    ] {
+        if let (Some(with), Some(without)) = (figures.get(&of), direct.get(&of)) {
+            figures.insert(added, with - without);
+        }
+    }
+}
+
+impl Features {
+    fn label(self) -> &'static str {
+        match self {
+            Features::Nothing => "(all off)",
+            Features::Metrics => "(metrics)",
+            Features::Everything => "(metrics, log, authorization)",
+            Features::Istio => "(Istio's filters, log)",
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Memory of connections that wait.
+
+use std::net::TcpStream;
+
+use anyhow::Context;
+
+use super::{Run, settle};
+use crate::exchange::Exchange;
+use crate::figure::{Figures, Metric};
+use crate::line::Line;
+use crate::load::ping::ask;
+use crate::process::Memory;
+use crate::scenario::SETTLE;
+
+/// Connections before the first look: what a proxy makes once is not a connection's.
+const FIRST: usize = 100;
+
+/// Opens connections, asks once on each, and looks at what they cost.
+pub(crate) fn run(line: &Line, exchange: Exchange, count: usize) -> anyhow::Result<Run> {
+    let pids = line.pids();
+    let mut open = Vec::with_capacity(FIRST + count);
+    let mut look = |count: usize| -> anyhow::Result<u64> {
+        for _ in 0..count {
+            let mut stream = TcpStream::connect(line.front).context("cannot connect")?;
+            ask(&mut stream, exchange)?;
+            open.push(stream);
+        }
+        settle(SETTLE);
+        Ok(Memory::of(&pids)?.pss)
+    };
+    let before = look(FIRST)?;
+    let after = look(count)?;
+    let mut figures = Figures::new();
+    figures.insert(
+        Metric::Connection,
+        (after as f64 - before as f64) / count as f64,
+    );
+    figures.insert(Metric::Pss, after as f64 / 1024.0);
+    Ok(Run {
+        figures,
+        errors: 0,
+        error: None,
+    })
+}

@@ -1,0 +1,131 @@
+//! The peers: what is compared. Each writes its configuration for one hop and is started by the bench.
+
+mod bootstrap;
+mod haproxy;
+mod nginx;
+mod program;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::topology::Hop;
+pub(crate) use program::{Found, Programs, tulle};
+
+/// One who takes part.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Peer {
+    /// No proxy at all.
+    Direct,
+    /// A build of Tulle.
+    Tulle {
+        label: String,
+        program: PathBuf,
+    },
+    Envoy,
+    Haproxy,
+    Nginx,
+}
+
+/// Why a peer cannot take part in a scenario.
+#[derive(Clone, Debug)]
+pub(crate) struct Missing(pub(crate) String);
+
+/// A hop's configuration, on disk.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
+}
+
+impl Peer {
+    /// The name in tables.
+    pub(crate) fn label(&self) -> &str {
+        match self {
+            Peer::Direct => "direct",
+            Peer::Tulle { label, .. } => label,
+            Peer::Envoy => "envoy",
+            Peer::Haproxy => "haproxy",
+            Peer::Nginx => "nginx",
+        }
+    }
+
+    /// Writes the configuration of one hop into `folder`.
+    pub(crate) fn configure(
+        &self,
+        hop: &Hop,
+        folder: &Path,
+        programs: &Programs,
+    ) -> anyhow::Result<Result<Config, Missing>> {
+        let (extension, text) = match self {
+            Peer::Direct => return Ok(Err(Missing("there is no proxy".to_owned()))),
+            Peer::Tulle { .. } | Peer::Envoy => ("json", bootstrap::render(hop, folder)),
+            Peer::Haproxy => ("cfg", haproxy::render(hop, folder)?),
+            Peer::Nginx => match nginx::render(hop, folder, programs) {
+                Ok(text) => ("conf", text),
+                Err(missing) => return Ok(Err(missing)),
+            },
+        };
+        let path = folder.join(format!("{}-{}.{extension}", self.label(), hop.name));
+        fs::write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Ok(Config { path, text }))
+    }
+
+    /// How it is started with a configuration.
+    pub(crate) fn command(&self, config: &Path, programs: &Programs) -> Result<Command, Missing> {
+        let (found, arguments): (Found, &[&str]) = match self {
+            Peer::Direct => return Err(Missing("there is no proxy".to_owned())),
+            Peer::Tulle { program, .. } => (
+                Found::at(program.clone()),
+                &["--concurrency", "1", "-l", "warning", "-c"],
+            ),
+            Peer::Envoy => (
+                programs.envoy()?,
+                &[
+                    "--concurrency",
+                    "1",
+                    "-l",
+                    "warning",
+                    "--disable-hot-restart",
+                    "-c",
+                ],
+            ),
+            Peer::Haproxy => (programs.haproxy()?, &["-db", "-f"]),
+            Peer::Nginx => (programs.nginx()?, &["-c"]),
+        };
+        let mut command = found.command();
+        command.args(arguments).arg(config);
+        Ok(command)
+    }
+
+    /// What it says of its version.
+    pub(crate) fn version(&self, programs: &Programs) -> String {
+        let (found, flag) = match self {
+            Peer::Direct => return String::new(),
+            Peer::Tulle { program, .. } => (Ok(Found::at(program.clone())), "--version"),
+            Peer::Envoy => (programs.envoy(), "--version"),
+            Peer::Haproxy => (programs.haproxy(), "-v"),
+            Peer::Nginx => (programs.nginx(), "-v"),
+        };
+        let Ok(found) = found else {
+            return "missing".to_owned();
+        };
+        let Ok(output) = found.command().arg(flag).output() else {
+            return "does not start".to_owned();
+        };
+        let said = if output.stdout.is_empty() {
+            output.stderr
+        } else {
+            output.stdout
+        };
+        let said = String::from_utf8_lossy(&said).into_owned();
+        let first = said.lines().find(|line| !line.trim().is_empty());
+        let first = first.unwrap_or_default().trim();
+        let version = first
+            .rsplit_once("version: ")
+            .map_or(first, |(_, version)| version);
+        version.to_owned()
+    }
+}

@@ -1,0 +1,227 @@
+//! Envoy's bootstrap, the same for Envoy and for Tulle.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::certificate::IDENTITY;
+use crate::exchange::Protocol;
+use crate::topology::{Features, Hop, Sessions, Side, Transport};
+
+const UNLIMITED: u32 = u32::MAX;
+
+/// The file for one hop.
+pub(crate) fn render(hop: &Hop, folder: &Path) -> String {
+    let mut bootstrap = json!({
+        "node": { "id": format!("bench-{}", hop.name), "cluster": "bench" },
+        "admin": { "address": address(&hop.admin.to_string()) },
+        "static_resources": {
+            "listeners": [listener(hop, folder)],
+            "clusters": clusters(hop),
+        },
+    });
+    if hop.features == Features::Nothing {
+        bootstrap["stats_config"] = json!({ "stats_matcher": { "reject_all": true } });
+    }
+    serde_json::to_string_pretty(&bootstrap).expect("JSON can be printed")
+}
+
+fn address(at: &str) -> Value {
+    let (host, port) = at.rsplit_once(':').expect("an address has a port");
+    let port: u16 = port.parse().expect("a port is a number");
+    json!({ "socket_address": { "address": host, "port_value": port } })
+}
+
+/// A value of Envoy's type `of`.
+fn typed(of: &str, mut value: Value) -> Value {
+    value["@type"] = format!("type.googleapis.com/{of}").into();
+    value
+}
+
+fn filter(name: &str, of: &str, value: Value) -> Value {
+    json!({ "name": name, "typed_config": typed(of, value) })
+}
+
+fn listener(hop: &Hop, folder: &Path) -> Value {
+    let mut chain = json!({ "filters": [network_filter(hop, folder)] });
+    if let Transport::MutualTls(sessions) = hop.accepts.transport {
+        chain["transport_socket"] = accepting(hop, sessions);
+    }
+    json!({ "name": "bench", "address": address(&hop.listen.to_string()), "filter_chains": [chain] })
+}
+
+fn network_filter(hop: &Hop, folder: &Path) -> Value {
+    let log = access_log(hop, folder);
+    if hop.accepts.protocol == Protocol::Tcp {
+        let value = json!({ "stat_prefix": "bench", "cluster": "backend", "access_log": log });
+        return filter(
+            "envoy.filters.network.tcp_proxy",
+            "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+            value,
+        );
+    }
+    let value = json!({
+        "stat_prefix": "bench",
+        "access_log": log,
+        "route_config": { "name": "bench", "virtual_hosts": virtual_hosts(hop) },
+        "http_filters": http_filters(hop.features),
+    });
+    filter(
+        "envoy.filters.network.http_connection_manager",
+        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        value,
+    )
+}
+
+fn virtual_hosts(hop: &Hop) -> Value {
+    let host = |name: &str, domain: &str, cluster: &str| {
+        json!({
+            "name": name,
+            "domains": [domain],
+            "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": cluster } }],
+        })
+    };
+    let others = hop
+        .others()
+        .map(|service| host(&service.name, &service.host, &service.name));
+    std::iter::once(host("backend", "*", "backend"))
+        .chain(others)
+        .collect()
+}
+
+fn access_log(hop: &Hop, folder: &Path) -> Value {
+    match hop.features {
+        Features::Metrics | Features::Nothing => json!([]),
+        Features::Everything | Features::Istio => {
+            let path = folder.join(format!("access-{}-{}.log", hop.name, hop.listen.port()));
+            json!([filter(
+                "envoy.access_loggers.file",
+                "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                json!({ "path": path }),
+            )])
+        }
+    }
+}
+
+fn http_filters(features: Features) -> Value {
+    let http = "envoy.extensions.filters.http";
+    let rbac = || {
+        let anyone = json!({ "permissions": [{ "any": true }], "principals": [{ "any": true }] });
+        let rules = json!({ "rules": { "action": "ALLOW", "policies": { "everyone": anyone } } });
+        filter(
+            "envoy.filters.http.rbac",
+            &format!("{http}.rbac.v3.RBAC"),
+            rules,
+        )
+    };
+    let mut filters = match features {
+        Features::Metrics | Features::Nothing => Vec::new(),
+        Features::Everything => vec![rbac()],
+        Features::Istio => vec![
+            filter(
+                "envoy.filters.http.grpc_stats",
+                &format!("{http}.grpc_stats.v3.FilterConfig"),
+                json!({ "emit_filter_state": true, "stats_for_all_methods": false }),
+            ),
+            filter(
+                "envoy.filters.http.fault",
+                &format!("{http}.fault.v3.HTTPFault"),
+                json!({}),
+            ),
+            filter(
+                "envoy.filters.http.cors",
+                &format!("{http}.cors.v3.Cors"),
+                json!({}),
+            ),
+        ],
+    };
+    filters.push(filter(
+        "envoy.filters.http.router",
+        &format!("{http}.router.v3.Router"),
+        json!({}),
+    ));
+    Value::Array(filters)
+}
+
+fn clusters(hop: &Hop) -> Value {
+    let mut used = cluster("backend", &[hop.upstream.to_string()]);
+    if matches!(hop.sends.protocol, Protocol::Http2 | Protocol::Grpc) {
+        let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+        let explicit = json!({ "explicit_http_config": { "http2_protocol_options": {} } });
+        used["typed_extension_protocol_options"] = json!({ options: typed(options, explicit) });
+    }
+    if let Transport::MutualTls(sessions) = hop.sends.transport {
+        used["transport_socket"] = sending(hop, sessions);
+    }
+    let others = hop
+        .others()
+        .map(|service| cluster(&service.name, &service.endpoints));
+    std::iter::once(used).chain(others).collect()
+}
+
+fn cluster(name: &str, endpoints: &[String]) -> Value {
+    let endpoints: Vec<Value> = endpoints
+        .iter()
+        .map(|at| json!({ "endpoint": { "address": address(at) } }))
+        .collect();
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "circuit_breakers": { "thresholds": [{
+            "max_connections": UNLIMITED,
+            "max_pending_requests": UNLIMITED,
+            "max_requests": UNLIMITED,
+            "max_retries": UNLIMITED,
+        }] },
+        "load_assignment": { "cluster_name": name, "endpoints": [{ "lb_endpoints": endpoints }] },
+    })
+}
+
+fn accepting(hop: &Hop, sessions: Sessions) -> Value {
+    let mut value = json!({
+        "common_tls_context": tls(hop, hop.accepts),
+        "require_client_certificate": true,
+    });
+    if sessions == Sessions::Full {
+        value["disable_stateless_session_resumption"] = true.into();
+        value["disable_stateful_session_resumption"] = true.into();
+    }
+    let of = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
+    filter("envoy.transport_sockets.tls", of, value)
+}
+
+fn sending(hop: &Hop, sessions: Sessions) -> Value {
+    let mut value =
+        json!({ "common_tls_context": tls(hop, hop.sends), "sni": crate::certificate::HOST });
+    if sessions == Sessions::Full {
+        value["max_session_keys"] = 0.into();
+    }
+    let of = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+    filter("envoy.transport_sockets.tls", of, value)
+}
+
+fn tls(hop: &Hop, side: Side) -> Value {
+    let alpn = match side.protocol {
+        Protocol::Http1 => json!(["http/1.1"]),
+        Protocol::Http2 | Protocol::Grpc => json!(["h2"]),
+        Protocol::Tcp => json!([]),
+    };
+    json!({
+        // both ends, since Envoy as a client stops at 1.2 by default
+        "tls_params": {
+            "tls_minimum_protocol_version": "TLSv1_3",
+            "tls_maximum_protocol_version": "TLSv1_3",
+            "ecdh_curves": ["X25519"],
+        },
+        "alpn_protocols": alpn,
+        "tls_certificates": [{
+            "certificate_chain": { "filename": hop.certificate.chain },
+            "private_key": { "filename": hop.certificate.key },
+        }],
+        "validation_context": {
+            "trusted_ca": { "filename": hop.certificate.root },
+            "match_typed_subject_alt_names": [{ "san_type": "URI", "matcher": { "exact": IDENTITY } }],
+        },
+    })
+}

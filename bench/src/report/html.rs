@@ -1,0 +1,199 @@
+//! The report as one page that needs nothing else.
+
+use super::table::{RIVALS, metrics, ratio, remarks, spread};
+use super::{Compared, Entry, Outcome, Report, plot};
+
+const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}\
+table{border-collapse:collapse;margin:.5rem 0;font-variant-numeric:tabular-nums}th,td{padding:.2rem .6rem;text-align:right;\
+border-bottom:1px solid #ddd;white-space:nowrap}td:first-child,th:first-child{text-align:left}pre{overflow:auto;background:#f6f6f6;\
+padding:.6rem;max-height:30rem}.bad{color:#b00020;font-weight:600}svg text{font-size:13px}svg .own{fill:#0b7285}\
+svg .peer{fill:#adb5bd}svg line{stroke:#222}div.wide{overflow-x:auto}";
+
+/// The whole page.
+pub(crate) fn render(report: &Report) -> String {
+    let mut page = format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Tulle beside its peers</title><style>{STYLE}</style>\
+         <h1>Tulle beside its peers</h1><p><code>{}</code></p>",
+        escape(&report.settings.command)
+    );
+    page.push_str(&facts(report));
+    page.push_str(&summary(report));
+    for compared in &report.scenarios {
+        page.push_str(&section(compared));
+    }
+    page.push_str("</html>\n");
+    page
+}
+
+/// Text that is no markup.
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+fn facts(report: &Report) -> String {
+    let machine = &report.machine;
+    let mut rows = vec![
+        ("kernel", machine.kernel.clone()),
+        (
+            "processor",
+            format!("{}, {} cores", machine.processor, machine.cores),
+        ),
+        ("pinning", machine.pinning.clone()),
+        ("congestion control", machine.congestion_control.clone()),
+        ("load average at the start", machine.load_average.clone()),
+        (
+            "runs",
+            format!(
+                "{} rounds of {} s for each row, peers in turns",
+                report.settings.rounds, report.settings.seconds
+            ),
+        ),
+    ];
+    rows.extend(
+        report
+            .peers
+            .iter()
+            .map(|peer| (peer.peer.as_str(), peer.version.clone())),
+    );
+    let rows = rows.iter().map(|(name, value)| {
+        format!(
+            "<tr><td>{}</td><td>{}</td></tr>",
+            escape(name),
+            escape(value)
+        )
+    });
+    format!(
+        "<table>{}</table><p>Cells are medians [least–greatest]. A ratio is the median of the first column divided by the \
+         peer's; only ratios within this run mean anything. CPU is that of all proxies on the path.</p>",
+        rows.collect::<String>()
+    )
+}
+
+/// One row for each scenario: Tulle beside its rivals.
+fn summary(report: &Report) -> String {
+    let mut rows = String::new();
+    for compared in &report.scenarios {
+        for entry in compared
+            .entries
+            .iter()
+            .filter(|entry| entry.peer.starts_with("tulle"))
+        {
+            let value = compared
+                .main()
+                .and_then(|metric| Some((metric, entry.figures.get(&metric)?)));
+            let value = value.map_or("–".to_owned(), |(metric, series)| {
+                format!("{} {}", spread(series), metric.title())
+            });
+            let ratios = RIVALS
+                .map(|peer| format!("<td>{}</td>", ratio(compared, entry, peer)))
+                .concat();
+            rows.push_str(&format!(
+                "<tr><td><a href=\"#{0}\">{0}</a></td><td>{1}</td><td>{2}</td>{ratios}</tr>",
+                compared.name,
+                escape(&entry.name),
+                escape(&value)
+            ));
+        }
+    }
+    let titles = RIVALS.map(|peer| format!("<th>× {peer}</th>")).concat();
+    format!(
+        "<h2>Summary</h2><table><tr><th>scenario</th><th></th><th></th>{titles}</tr>{rows}</table>"
+    )
+}
+
+fn section(compared: &Compared) -> String {
+    let mut text = format!(
+        "<h2 id=\"{0}\">{0}</h2><p>{1}</p>",
+        compared.name,
+        escape(compared.what)
+    );
+    if let Some(metric) = compared.main() {
+        text.push_str(&format!(
+            "<h3>{}</h3>{}",
+            escape(metric.title()),
+            plot::bars(compared, metric)
+        ));
+    }
+    let metrics = metrics(compared);
+    let titles = metrics
+        .iter()
+        .map(|metric| format!("<th>{}</th>", escape(metric.title())));
+    let ratios = RIVALS.map(|peer| format!("<th>× {peer}</th>")).concat();
+    text.push_str(&format!(
+        "<div class=\"wide\"><table><tr><th></th>{}{ratios}</tr>",
+        titles.collect::<String>()
+    ));
+    for entry in &compared.entries {
+        let cells = metrics
+            .iter()
+            .map(|metric| entry.figures.get(metric).map_or("–".to_owned(), spread));
+        let cells = cells.chain(RIVALS.map(|peer| ratio(compared, entry, peer)));
+        let cells: String = cells.map(|cell| format!("<td>{cell}</td>")).collect();
+        text.push_str(&format!("<tr><td>{}</td>{cells}</tr>", escape(&entry.name)));
+    }
+    text.push_str("</table></div>");
+    for (entry, remark) in remarks_of(compared) {
+        text.push_str(&format!(
+            "<p class=\"{}\">{}</p>",
+            if entry.outcome == Outcome::Valid {
+                "note"
+            } else {
+                "bad"
+            },
+            escape(&remark)
+        ));
+    }
+    text.push_str(&calls(compared));
+    for entry in &compared.entries {
+        for config in &entry.configs {
+            text.push_str(&format!(
+                "<details><summary>{}, proxy {}</summary><pre>{}</pre></details>",
+                escape(&entry.name),
+                config.proxy,
+                escape(&config.text)
+            ));
+        }
+    }
+    text
+}
+
+fn remarks_of(compared: &Compared) -> impl Iterator<Item = (&Entry, String)> {
+    compared.entries.iter().flat_map(|entry| {
+        remarks(compared, entry)
+            .into_iter()
+            .map(move |remark| (entry, remark))
+    })
+}
+
+fn calls(compared: &Compared) -> String {
+    let mut text = String::new();
+    for entry in compared
+        .entries
+        .iter()
+        .filter(|entry| !entry.system_calls.is_empty())
+    {
+        let mut calls: Vec<_> = entry
+            .system_calls
+            .iter()
+            .filter(|(_, count)| **count >= 0.005)
+            .collect();
+        calls.sort_by(|one, other| other.1.total_cmp(one.1));
+        let calls: Vec<String> = calls
+            .iter()
+            .map(|(name, count)| format!("{name} {count:.2}"))
+            .collect();
+        text.push_str(&format!(
+            "<li>{}: {}</li>",
+            escape(&entry.name),
+            calls.join(", ")
+        ));
+    }
+    if text.is_empty() {
+        text
+    } else {
+        format!("<h3>System calls for each exchange</h3><ul>{text}</ul>")
+    }
+}
