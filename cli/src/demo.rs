@@ -2,7 +2,8 @@
 //!
 //! The outer process opens a door for `tulle explain`, then leaves for namespaces of its own ([`isolation`]) and starts
 //! the inner process there, which is PID 1 of its PID namespace: when either ends, however it ends, the kernel takes
-//! everything else along. The inner process runs the control plane and one pod runtime ([`pod`]) for each pod.
+//! everything else along. The inner process runs the control plane and one pod runtime ([`pod`]) for each pod. Where
+//! namespaces cannot be had, pods are told apart by loopback addresses, and both processes clean up.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,12 +26,14 @@ mod view;
 
 pub(crate) use door::{DemoName, Visit, ask};
 pub(crate) use exec::{ExecFlags, run as exec};
+pub(crate) use isolation::{Isolation, contain, probe};
 pub(crate) use pod::run as run_pod;
 
 /// Flags of `tulle demo`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DemoFlags {
-    /// Run your own YAML: each Pod or pod template becomes a network namespace in which its command runs
+    /// Run your own YAML: each Pod or pod template becomes a network namespace (with explicit ports a set of loopback
+    /// addresses) in which its command runs; it listens on $(LISTEN_ADDRESS) and finds services as in Kubernetes
     #[arg(long, value_name = "DIR")]
     config: Option<PathBuf>,
     /// End after this long, with exit code 1 unless mTLS, the canary shift and the failover were seen
@@ -42,11 +45,20 @@ pub(crate) struct DemoFlags {
     /// Show the logs of the control plane and the sidecars
     #[arg(long, short)]
     verbose: bool,
+    /// How pods are kept apart
+    #[arg(long, value_enum, default_value = "auto")]
+    isolation: isolation::Wanted,
     #[command(flatten)]
     name: DemoName,
     /// The demo's own second stage
     #[arg(long, hide = true)]
     inner: Option<isolation::Isolation>,
+    /// The folder of the second stage
+    #[arg(long, hide = true)]
+    state: Option<PathBuf>,
+    /// Why the second stage is run so
+    #[arg(long, hide = true)]
+    reason: Option<String>,
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {

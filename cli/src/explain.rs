@@ -1,7 +1,10 @@
 //! `tulle explain`: which listener, chain, route, policy, cluster and endpoint a request meets, and which object and
 //! rule decided. The running proxy answers, with the very functions that serve its traffic.
 
+use std::net::SocketAddr;
+
 use clap::Args;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::demo::{self, DemoName, Visit};
@@ -36,12 +39,12 @@ enum Output {
 
 /// Asks the running demo's proxy and prints what it says.
 pub(crate) fn run(flags: &ExplainFlags) -> anyhow::Result<()> {
-    let query = query(&flags.method, &flags.to, &flags.headers)?;
+    let request = Asked::new(&flags.method, &flags.to, &flags.headers)?;
     let explanation: Value = serde_json::from_str(&demo::ask(
         &flags.demo,
-        &Visit::Admin {
+        &Visit::Explain {
             pod: flags.from.clone(),
-            path: query,
+            request,
         },
     )?)?;
     match flags.output {
@@ -54,21 +57,57 @@ pub(crate) fn run(flags: &ExplainFlags) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The admin path that asks for the explanation.
-pub(crate) fn query(method: &str, url: &str, headers: &[String]) -> anyhow::Result<String> {
-    let uri: http::Uri = url
-        .parse()
-        .map_err(|error| anyhow::anyhow!("--to {url:?} is not a URL: {error}"))?;
-    anyhow::ensure!(
-        uri.host().is_some(),
-        "--to {url:?} has no host; write http://HOST/PATH"
-    );
-    let mut query = format!("/explain?method={}&url={}", encode(method), encode(url));
-    for header in headers {
-        anyhow::ensure!(header.contains(':'), "-H {header:?} is not NAME: VALUE");
-        query.push_str(&format!("&header={}", encode(header)));
+/// A request to be explained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    method: String,
+    url: String,
+    headers: Vec<String>,
+}
+
+impl Asked {
+    pub(crate) fn new(method: &str, url: &str, headers: &[String]) -> anyhow::Result<Self> {
+        let asked = Self {
+            method: method.to_owned(),
+            url: url.to_owned(),
+            headers: headers.to_vec(),
+        };
+        let uri = asked.uri()?;
+        anyhow::ensure!(
+            uri.host().is_some() && uri.scheme().is_some(),
+            "--to {url:?} has no host; write http://HOST/PATH"
+        );
+        let scheme = uri.scheme_str().unwrap_or_default();
+        anyhow::ensure!(
+            ["http", "https", "tcp"].contains(&scheme),
+            "--to {url:?}: {scheme} is not known; write http://, https:// or tcp://"
+        );
+        http::Method::from_bytes(method.as_bytes())
+            .map_err(|_| anyhow::anyhow!("-X {method:?} is no method; write GET, POST …"))?;
+        for header in headers {
+            anyhow::ensure!(header.contains(':'), "-H {header:?} is not NAME: VALUE");
+        }
+        Ok(asked)
     }
-    Ok(query)
+
+    pub(crate) fn uri(&self) -> anyhow::Result<http::Uri> {
+        self.url
+            .parse()
+            .map_err(|error| anyhow::anyhow!("--to {:?} is not a URL: {error}", self.url))
+    }
+
+    /// The path of the admin interface that explains it, where the client connects to `dialled`.
+    pub(crate) fn path(&self, dialled: Option<SocketAddr>) -> String {
+        let (method, url) = (encode(&self.method), encode(&self.url));
+        let mut path = format!("/explain?method={method}&url={url}");
+        for header in &self.headers {
+            path.push_str(&format!("&header={}", encode(header)));
+        }
+        if let Some(address) = dialled {
+            path.push_str(&format!("&destination={}", encode(&address.to_string())));
+        }
+        path
+    }
 }
 
 fn encode(text: &str) -> String {
@@ -108,22 +147,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_becomes_a_query_of_the_admin_interface() {
-        let query = query(
-            "GET",
-            "http://server/a b".replace(' ', "%20").as_str(),
-            &["x-user: jo".to_owned()],
-        )
-        .unwrap();
-        assert_eq!(
-            query,
-            "/explain?method=GET&url=http%3A%2F%2Fserver%2Fa%2520b&header=x-user%3A%20jo"
-        );
-        assert!(
-            super::query("GET", "/path", &[])
-                .unwrap_err()
-                .to_string()
-                .contains("no host")
-        );
+    fn a_request_becomes_a_path_of_the_admin_interface() {
+        let headers = ["x-user: jo".to_owned()];
+        let asked = Asked::new("GET", "http://server/a%20b", &headers).unwrap();
+        let path = "/explain?method=GET&url=http%3A%2F%2Fserver%2Fa%2520b&header=x-user%3A%20jo";
+        assert_eq!(asked.path(None), path);
+        let dialled = asked.path(Some("127.0.0.3:3128".parse().unwrap()));
+        assert_eq!(dialled, format!("{path}&destination=127.0.0.3%3A3128"));
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_a_hint() {
+        for (method, url, header, hint) in [
+            ("GET", "/path", "a: b", "http://HOST/PATH"),
+            ("GET", "server", "a: b", "http://HOST/PATH"),
+            (
+                "GET",
+                "ftp://server/",
+                "a: b",
+                "http://, https:// or tcp://",
+            ),
+            ("GET", "http://ser ver/", "a: b", "not a URL"),
+            ("G T", "http://server/", "a: b", "no method"),
+            ("GET", "http://server/", "a", "NAME: VALUE"),
+        ] {
+            let error = Asked::new(method, url, &[header.to_owned()]).unwrap_err();
+            assert!(error.to_string().contains(hint), "{error}");
+        }
     }
 }

@@ -51,6 +51,19 @@ enum Command {
         /// What the pod is
         spec: std::path::PathBuf,
     },
+    /// Try out whether the demo can have namespaces
+    #[command(hide = true)]
+    DemoProbe { isolation: demo::Isolation },
+    /// Run a program of the demo that ends with its parent
+    #[command(hide = true)]
+    DemoContained {
+        /// The parent
+        #[arg(long)]
+        parent: i32,
+        /// Program and arguments
+        #[arg(last = true)]
+        argv: Vec<std::ffi::OsString>,
+    },
     /// The sidecar proxy (tulle-proxy); `tulle proxy --help` shows its flags
     Proxy,
     /// The control plane (tulle-control-plane); `tulle control-plane --help` shows its flags
@@ -89,6 +102,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Demo(flags) => demo::run(flags),
         Command::DemoPod { spec } => done(demo::run_pod(&spec)),
+        Command::DemoProbe { isolation } => done(demo::probe(isolation)),
+        Command::DemoContained { parent, argv } => done(demo::contain(parent, &argv)),
         Command::Exec(flags) => demo::exec(flags),
         Command::Explain(flags) => done(explain::run(&flags)),
         Command::Inject(flags) => done(inject::run(&flags)),

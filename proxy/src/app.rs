@@ -97,6 +97,9 @@ fn overridden(mut bootstrap: bootstrap::Bootstrap, flags: &RunFlags) -> bootstra
         cluster.clone_into(&mut bootstrap.node.cluster);
     }
     bootstrap.admin = flags.admin().or(bootstrap.admin);
+    if let (Some(admin), Some(ip)) = (&mut bootstrap.admin, flags.own_address) {
+        admin.set_ip(ip);
+    }
     bootstrap
 }
 

@@ -1,7 +1,6 @@
 //! The client of the demo: an open loop of GET requests, a slower one of TCP exchanges, and a report of both.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,19 +23,25 @@ pub(crate) struct ClientFlags {
     /// The URL to GET
     #[arg(long)]
     http: String,
-    /// Where to connect instead of the host of the URL
-    #[arg(long)]
-    via: Option<SocketAddr>,
+    /// The forward proxy to send requests to, instead of the host of the URL
+    #[arg(long, env = "http_proxy", value_name = "URL")]
+    proxy: Option<http::Uri>,
     /// The `host:port` of a TCP service to talk to, ten times a second
     #[arg(long)]
     tcp: Option<String>,
     /// Requests a second
     #[arg(long, default_value_t = 100)]
     rate: u32,
+    /// Count only from the first answer on, for which to wait this long; services may start later
+    #[arg(long, default_value_t = 10)]
+    patience: u64,
     /// Connections to spread the requests over
     #[arg(long, default_value_t = 8)]
     connections: usize,
 }
+
+/// How often a service that does not answer yet is asked again.
+const POLL: Duration = Duration::from_millis(20);
 
 /// What came back since the last report.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +89,12 @@ impl Tally {
 pub(super) async fn run(flags: ClientFlags) -> anyhow::Result<()> {
     let tally = Arc::new(Mutex::new(Tally::new()));
     let target = Arc::new(Target::new(&flags)?);
+    let patience = Duration::from_secs(flags.patience);
+    let mut tick = tokio::time::interval(POLL);
+    let deadline = Instant::now() + patience;
+    while request(&target, &mut None).await.is_err() && Instant::now() < deadline {
+        tick.tick().await;
+    }
     for slot in 0..flags.connections {
         tokio::spawn(requests(
             target.clone(),
@@ -92,7 +103,7 @@ pub(super) async fn run(flags: ClientFlags) -> anyhow::Result<()> {
         ));
     }
     if let Some(address) = flags.tcp {
-        tokio::spawn(exchanges(address, tally.clone()));
+        tokio::spawn(exchanges(address, tally.clone(), patience));
     }
     let mut tick = tokio::time::interval(Duration::from_millis(500));
     loop {
@@ -123,7 +134,8 @@ impl Pace {
 struct Target {
     connect: String,
     authority: String,
-    path: String,
+    /// The path; all of the URL towards a proxy.
+    uri: http::Uri,
 }
 
 impl Target {
@@ -132,18 +144,21 @@ impl Target {
         let authority = uri
             .authority()
             .ok_or_else(|| anyhow::anyhow!("--http {} has no host", flags.http))?;
-        let connect = match flags.via {
-            Some(address) => address.to_string(),
-            None => format!(
-                "{}:{}",
-                authority.host(),
-                authority.port_u16().unwrap_or(80)
-            ),
+        let first = match &flags.proxy {
+            Some(proxy) => proxy
+                .authority()
+                .ok_or_else(|| anyhow::anyhow!("--proxy {proxy} has no host"))?,
+            None => authority,
         };
+        let connect = format!("{}:{}", first.host(), first.port_u16().unwrap_or(80));
+        let authority = authority.to_string();
         Ok(Self {
             connect,
-            authority: authority.to_string(),
-            path: uri.path().to_owned(),
+            authority,
+            uri: match flags.proxy {
+                Some(_) => uri,
+                None => uri.path().parse()?,
+            },
         })
     }
 }
@@ -183,7 +198,7 @@ async fn request(
             .await
             .map_err(|error| format!("connect: {error}"))?,
     };
-    let request = Request::get(&target.path)
+    let request = Request::get(&target.uri)
         .header("host", &target.authority)
         .body(Empty::new())
         .map_err(|error| error.to_string())?;
@@ -224,7 +239,9 @@ async fn connect(target: &Target) -> anyhow::Result<SendRequest<Empty<Bytes>>> {
     Ok(sender)
 }
 
-async fn exchanges(address: String, tally: Arc<Mutex<Tally>>) {
+async fn exchanges(address: String, tally: Arc<Mutex<Tally>>, patience: Duration) {
+    let deadline = Instant::now() + patience;
+    let mut answered = false;
     let mut tick = tokio::time::interval(Duration::from_millis(100));
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut connection = None;
@@ -233,7 +250,11 @@ async fn exchanges(address: String, tally: Arc<Mutex<Tally>>) {
         let outcome = exchange(&address, &mut connection).await;
         let mut tally = tally.lock().await;
         match outcome {
-            Ok(()) => tally.report.tcp_ok += 1,
+            Ok(()) => {
+                answered = true;
+                tally.report.tcp_ok += 1;
+            }
+            Err(_) if !answered && Instant::now() < deadline => connection = None,
             Err(_) => {
                 connection = None;
                 tally.report.tcp_failed += 1;

@@ -1,12 +1,13 @@
 //! From the containers of an injected pod to processes: command lines, environment, user, probes.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::isolation::Isolation;
+use super::network::PodAddresses;
 
 /// A process that stands for a container.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,8 +22,8 @@ pub(super) struct Container {
     pub(super) init: bool,
     /// Starts before the application and runs beside it.
     pub(super) sidecar: bool,
-    /// Port and path that answer 200 once it has started.
-    pub(super) startup: Option<(u16, String)>,
+    /// Address and path that answer 200 once it has started.
+    pub(super) startup: Option<(SocketAddrV4, String)>,
     /// Runs the echo server, because the pod names no command.
     pub(super) stand_in: bool,
 }
@@ -30,8 +31,10 @@ pub(super) struct Container {
 /// What the pod gives its containers.
 pub(super) struct Place<'a> {
     pub(super) pod: &'a Value,
-    pub(super) ip: Ipv4Addr,
+    pub(super) addresses: PodAddresses,
     pub(super) host_ip: Ipv4Addr,
+    /// What every process of the application finds in its environment.
+    pub(super) variables: &'a BTreeMap<String, String>,
     /// The `tulle` program.
     pub(super) program: &'a str,
     /// Where the mounted files of the pod are.
@@ -67,7 +70,12 @@ pub(super) fn containers(place: &Place<'_>) -> Vec<Container> {
 
 impl Place<'_> {
     fn container(&self, container: &Value, once: bool, sidecar: bool) -> Container {
-        let env = self.env(container);
+        let name = container["name"].as_str().unwrap_or_default().to_owned();
+        let ours = matches!(
+            name.as_str(),
+            "istio-proxy" | "istio-init" | "istio-validation"
+        );
+        let env = self.env(container, ours);
         let words = |key: &str| -> Vec<String> {
             let words = container[key].as_array().into_iter().flatten();
             words
@@ -76,11 +84,6 @@ impl Place<'_> {
                 .collect()
         };
         let (command, args) = (words("command"), words("args"));
-        let name = container["name"].as_str().unwrap_or_default().to_owned();
-        let ours = matches!(
-            name.as_str(),
-            "istio-proxy" | "istio-init" | "istio-validation"
-        );
         let stand_in = command.is_empty() && !ours;
         let mut argv = match command.split_first() {
             Some((program, rest)) if program == "tulle" => {
@@ -101,7 +104,7 @@ impl Place<'_> {
                 .pointer("/securityContext/runAsUser")
                 .and_then(Value::as_u64)
                 .and_then(|id| id.try_into().ok()),
-            startup: startup(container),
+            startup: self.startup(container, ours),
             name,
             argv,
             env,
@@ -111,11 +114,16 @@ impl Place<'_> {
         }
     }
 
-    /// The two things that are not as in a pod: mounted files lie below a directory, and with one user only the
-    /// proxy's traffic is told apart by a mark.
+    /// What is not as in a pod: mounted files lie below a directory, with one user only the proxy's traffic is told
+    /// apart by a mark, and on the loopback network every sidecar needs an address for its own interfaces.
     fn adapt(&self, argv: &mut Vec<String>, once: bool) {
-        if self.isolation == Isolation::User {
-            argv.extend(["--proxy-mark".to_owned(), PROXY_MARK.to_owned()]);
+        match self.isolation {
+            Isolation::Root => {}
+            Isolation::User => argv.extend(["--proxy-mark".to_owned(), PROXY_MARK.to_owned()]),
+            Isolation::Ports => {
+                let address = self.addresses.interfaces.to_string();
+                argv.extend(["--own-address".to_owned(), address]);
+            }
         }
         if !once {
             argv.extend(["--root-dir".to_owned(), self.root_dir.to_owned()]);
@@ -137,6 +145,8 @@ impl Place<'_> {
             self.program,
             "app",
             "server",
+            "--address",
+            &self.addresses.listen.to_string(),
             "--port",
             &port.to_string(),
             "--version",
@@ -145,8 +155,12 @@ impl Place<'_> {
         words.map(str::to_owned).to_vec()
     }
 
-    fn env(&self, container: &Value) -> BTreeMap<String, String> {
-        let mut env = BTreeMap::from([
+    fn env(&self, container: &Value, ours: bool) -> BTreeMap<String, String> {
+        let mut env = match ours {
+            true => BTreeMap::new(),
+            false => self.variables.clone(),
+        };
+        env.extend([
             ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
             ("HOSTNAME".to_owned(), self.field("metadata.name")),
             ("POD_NAME".to_owned(), self.field("metadata.name")),
@@ -171,6 +185,22 @@ impl Place<'_> {
         env
     }
 
+    fn startup(&self, container: &Value, ours: bool) -> Option<(SocketAddrV4, String)> {
+        let probe = ["startupProbe", "readinessProbe"]
+            .iter()
+            .map(|key| &container[key]["httpGet"])
+            .find(|get| get.is_object())?;
+        let port = probe["port"]
+            .as_u64()
+            .and_then(|port| port.try_into().ok())?;
+        let host = match ours {
+            true => self.addresses.interfaces,
+            false => self.addresses.application,
+        };
+        let path = probe["path"].as_str().unwrap_or("/").to_owned();
+        Some((SocketAddrV4::new(host, port), path))
+    }
+
     fn field(&self, path: &str) -> String {
         let text = |pointer: &str| {
             self.pod
@@ -180,7 +210,7 @@ impl Place<'_> {
                 .to_owned()
         };
         match path {
-            "status.podIP" | "status.podIPs" => self.ip.to_string(),
+            "status.podIP" | "status.podIPs" => self.addresses.pod.to_string(),
             "status.hostIP" => self.host_ip.to_string(),
             "spec.serviceAccountName" => Some(text("/spec/serviceAccountName"))
                 .filter(|s| !s.is_empty())
@@ -197,17 +227,6 @@ impl Place<'_> {
             },
         }
     }
-}
-
-fn startup(container: &Value) -> Option<(u16, String)> {
-    let probe = ["startupProbe", "readinessProbe"]
-        .iter()
-        .map(|key| &container[key]["httpGet"])
-        .find(|get| get.is_object())?;
-    let port = probe["port"]
-        .as_u64()
-        .and_then(|port| port.try_into().ok())?;
-    Some((port, probe["path"].as_str().unwrap_or("/").to_owned()))
 }
 
 /// Replaces `$(NAME)` by the variable, as Kubernetes does; an unknown one stays as it is.
@@ -232,75 +251,4 @@ fn expand(text: &str, env: &BTreeMap<String, String>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn place(pod: &Value) -> Place<'_> {
-        Place {
-            pod,
-            ip: Ipv4Addr::new(10, 0, 0, 1),
-            host_ip: Ipv4Addr::new(10, 0, 0, 2),
-            program: "/bin/tulle",
-            root_dir: "/pod",
-            isolation: Isolation::User,
-        }
-    }
-
-    #[test]
-    fn variables_are_expanded_as_kubernetes_does() {
-        let env = BTreeMap::from([("A".to_owned(), "1".to_owned())]);
-        assert_eq!(expand("$(A).$(B).$(A", &env), "1.$(B).$(A");
-    }
-
-    #[test]
-    fn a_container_without_a_command_is_an_echo_server_and_says_so() {
-        let pod = json!({"metadata": {"labels": {"version": "v3"}}, "spec": {"containers": [
-            {"name": "web", "image": "nginx", "args": ["-g"], "ports": [{"containerPort": 80}]}]}});
-        let container = &containers(&place(&pod))[0];
-        assert!(container.stand_in);
-        assert_eq!(
-            container.argv,
-            [
-                "/bin/tulle",
-                "app",
-                "server",
-                "--port",
-                "80",
-                "--version",
-                "v3"
-            ]
-        );
-    }
-
-    #[test]
-    fn the_sidecar_gets_its_arguments_and_the_pods_fields() {
-        let pod = json!({"metadata": {"name": "a", "annotations": {"x/y": "z"}}, "spec": {
-            "initContainers": [
-                {"name": "istio-init", "args": ["istio-iptables", "-p", "15001"]},
-                {"name": "istio-proxy", "restartPolicy": "Always", "args": ["proxy", "sidecar", "--domain", "$(NS)"],
-                 "env": [{"name": "NS", "value": "shop"}, {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
-                         {"name": "N", "valueFrom": {"fieldRef": {"fieldPath": "metadata.annotations['x/y']"}}}],
-                 "startupProbe": {"httpGet": {"port": 15021, "path": "/healthz/ready"}}}]}});
-        let list = containers(&place(&pod));
-        assert_eq!(
-            list[0].argv[1..],
-            [
-                "proxy",
-                "istio-iptables",
-                "-p",
-                "15001",
-                "--proxy-mark",
-                "1337"
-            ]
-        );
-        assert!(!list[0].sidecar && list[1].sidecar);
-        assert_eq!(list[1].argv[4..6], ["--domain", "shop"]);
-        assert_eq!(
-            (list[1].env["IP"].as_str(), list[1].env["N"].as_str()),
-            ("10.0.0.1", "z")
-        );
-        assert_eq!(list[1].startup, Some((15021, "/healthz/ready".to_owned())));
-    }
-}
+mod tests;

@@ -9,22 +9,26 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use nix::unistd::Uid;
 use serde::{Deserialize, Serialize};
 
+use super::mesh::{Ways, ask_admin};
+use crate::explain::Asked;
+
 /// What a visitor wants, one JSON document.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Visit {
-    /// A path of the admin interface of a pod's sidecar.
-    Admin {
-        /// The pod.
+    /// What becomes of a request.
+    Explain {
+        /// The pod that sends it.
         pod: String,
-        /// Path and query.
-        path: String,
+        /// What it sends.
+        request: Asked,
     },
     /// A command to run in a pod.
     Exec {
@@ -69,7 +73,7 @@ pub(super) fn pass_on(door: &UnixListener, command: &mut Command) -> anyhow::Res
 }
 
 /// The door that this process was handed, if standard input is one.
-pub(super) fn take() -> anyhow::Result<Option<tokio::net::UnixListener>> {
+fn take() -> anyhow::Result<Option<tokio::net::UnixListener>> {
     let fd = std::io::stdin().as_fd().try_clone_to_owned()?;
     let is_listener =
         nix::sys::socket::getsockopt(&fd, nix::sys::socket::sockopt::AcceptConn).unwrap_or(false);
@@ -81,6 +85,19 @@ pub(super) fn take() -> anyhow::Result<Option<tokio::net::UnixListener>> {
     Ok(Some(tokio::net::UnixListener::from_std(listener)?))
 }
 
+/// Answers `tulle explain` and `tulle exec` as long as the demo runs.
+pub(super) async fn serve(sockets: BTreeMap<String, PodSockets>) {
+    let Ok(Some(listener)) = take() else {
+        return;
+    };
+    let sockets = Arc::new(sockets);
+    while let Ok((stream, _)) = listener.accept().await {
+        let sockets = sockets.clone();
+        // a broken visitor only loses its own answer
+        tokio::spawn(async move { answer(stream, &sockets).await });
+    }
+}
+
 /// The sockets of a pod.
 #[derive(Debug, Clone)]
 pub(super) struct PodSockets {
@@ -88,10 +105,20 @@ pub(super) struct PodSockets {
     pub(super) admin: PathBuf,
     /// Runs commands in the pod.
     pub(super) exec: PathBuf,
+    /// How the pod reaches services.
+    pub(super) ways: Ways,
+}
+
+impl PodSockets {
+    /// Asks the sidecar what becomes of a request.
+    pub(super) async fn explain(&self, asked: &Asked) -> anyhow::Result<String> {
+        let path = asked.path(self.ways.dial(&asked.uri()?));
+        ask_admin(&self.admin, &path).await
+    }
 }
 
 /// Answers one visitor: what it asked for, or what is wrong.
-pub(super) async fn answer(
+async fn answer(
     mut stream: tokio::net::UnixStream,
     sockets: &BTreeMap<String, PodSockets>,
 ) -> anyhow::Result<()> {
@@ -123,7 +150,7 @@ async fn visit(visit: Visit, sockets: &BTreeMap<String, PodSockets>) -> anyhow::
             .with_context(|| format!("there is no pod {pod}; there are {}", names()))
     };
     match visit {
-        Visit::Admin { pod, path } => super::mesh::ask_admin(&find(&pod)?.admin, &path).await,
+        Visit::Explain { pod, request } => find(&pod)?.explain(&request).await,
         Visit::Exec { pod, argv } => super::exec::ask(&find(&pod)?.exec, &argv).await,
     }
 }

@@ -1,5 +1,6 @@
 //! Commands in a pod of the running demo, as `kubectl exec` runs them: `tulle exec POD -- curl http://server/`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
 
@@ -57,13 +58,16 @@ pub(super) async fn ask(socket: &Path, argv: &[String]) -> anyhow::Result<String
 }
 
 /// Runs what is asked for, inside the pod.
-pub(super) async fn serve(listener: UnixListener) {
+pub(super) async fn serve(listener: UnixListener, variables: BTreeMap<String, String>) {
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(serve_one(stream));
+        tokio::spawn(serve_one(stream, variables.clone()));
     }
 }
 
-async fn serve_one(mut stream: UnixStream) -> anyhow::Result<()> {
+async fn serve_one(
+    mut stream: UnixStream,
+    variables: BTreeMap<String, String>,
+) -> anyhow::Result<()> {
     let mut request = Vec::new();
     stream.read_to_end(&mut request).await?;
     let argv: Vec<String> = serde_json::from_slice(&request)?;
@@ -72,6 +76,7 @@ async fn serve_one(mut stream: UnixStream) -> anyhow::Result<()> {
         .ok_or_else(|| anyhow::anyhow!("no program"))?;
     let output = Command::new(program)
         .args(arguments)
+        .envs(variables)
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()

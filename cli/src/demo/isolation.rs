@@ -1,25 +1,49 @@
-//! How the demo keeps to itself: namespaces as root, or namespaces inside an unprivileged user namespace. A machine
-//! that allows neither cannot run it, and is told so.
+//! How the demo keeps its pods apart, and itself from the machine: namespaces as root, namespaces inside an unprivileged
+//! user namespace, or, where the machine allows neither, explicit ports on loopback addresses.
 
-use std::fs;
+use std::fmt;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, ExitStatus};
 
 use anyhow::Context;
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, Signal, kill};
-use nix::unistd::{Gid, Pid, Uid};
+use nix::unistd::{Pid, Uid};
 
 use super::{DemoFlags, door};
 
-/// The two ways.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+mod namespaces;
+mod ports;
+
+pub(crate) use namespaces::probe;
+pub(super) use namespaces::{own_network, replace_file};
+pub(crate) use ports::contain;
+
+/// The ways, best first.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Isolation {
     /// Namespaces, as root; the proxies run as user 1337.
     Root,
     /// Namespaces inside a user namespace with one user; the proxies' own traffic carries a socket mark.
     User,
+    /// Loopback addresses, without any capture.
+    Ports,
+}
+
+/// What the user asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Wanted {
+    /// The best that this machine allows
+    Auto,
+    /// Network namespaces with redirect rules, as root
+    Namespaces,
+    /// The same in a user namespace, without root
+    User,
+    /// Explicit ports on loopback addresses, without any privilege
+    Ports,
 }
 
 impl Isolation {
@@ -29,14 +53,75 @@ impl Isolation {
             Self::User => {
                 "network namespaces with redirect rules, in an unprivileged user namespace"
             }
+            Self::Ports => "explicit ports on loopback addresses, nothing is captured",
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::User => "user",
+            Self::Ports => "ports",
         }
     }
 }
 
-/// Where the inner process keeps its files: an empty file system of its own, gone with the mount namespace.
-pub(crate) const STATE: &str = "/mnt";
+impl fmt::Display for Isolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
-/// Enters the namespaces and runs the inner process in them.
+/// What was chosen, and why nothing better.
+struct Choice {
+    isolation: Isolation,
+    reason: Option<String>,
+}
+
+impl Choice {
+    fn of(isolation: Isolation) -> Self {
+        Self {
+            isolation,
+            reason: None,
+        }
+    }
+}
+
+/// Takes what the user wants; of what is automatic the best that works.
+fn choose(wanted: Wanted) -> anyhow::Result<Choice> {
+    let candidates: &[Isolation] = match wanted {
+        Wanted::Namespaces => return Ok(Choice::of(Isolation::Root)),
+        Wanted::User => return Ok(Choice::of(Isolation::User)),
+        Wanted::Ports => return Ok(Choice::of(Isolation::Ports)),
+        Wanted::Auto if Uid::effective().is_root() => &[Isolation::Root, Isolation::User],
+        Wanted::Auto => &[Isolation::User],
+    };
+    let mut refused = Vec::new();
+    for isolation in candidates {
+        match try_out(*isolation)? {
+            Ok(()) => return Ok(Choice::of(*isolation)),
+            Err(reason) => refused.push(reason),
+        }
+    }
+    Ok(Choice {
+        isolation: Isolation::Ports,
+        reason: Some(refused.join("; ")),
+    })
+}
+
+/// Tries namespaces out in a process of its own: one that has left for them cannot come back.
+fn try_out(isolation: Isolation) -> anyhow::Result<Result<(), String>> {
+    let output = Command::new("/proc/self/exe")
+        .arg0("tulle")
+        .args(["demo-probe", isolation.as_str()])
+        .output()
+        .context("cannot try out what this machine allows")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let reason = || said.trim().trim_start_matches("tulle: ").to_owned();
+    Ok(output.status.success().then_some(()).ok_or_else(reason))
+}
+
+/// Enters what was chosen and runs the inner process in it.
 pub(super) fn enter_and_run(flags: &DemoFlags) -> anyhow::Result<ExitCode> {
     let door = door::open(&flags.name)?; // before the namespaces are left: abstract sockets belong to the network namespace
     let config = flags.config.as_ref().map(|dir| {
@@ -44,11 +129,26 @@ pub(super) fn enter_and_run(flags: &DemoFlags) -> anyhow::Result<ExitCode> {
             .with_context(|| format!("--config {}", dir.display()))
     });
     let config = config.transpose()?;
-    let isolation = enter()?;
+    let choice = choose(flags.isolation)?;
     let mut command = Command::new("/proc/self/exe");
     command
         .arg0("tulle")
-        .args(["demo", "--inner", isolation.as_str()]);
+        .args(["demo", "--inner", choice.isolation.as_str()]);
+    let state = match choice.isolation {
+        Isolation::Root | Isolation::User => {
+            namespaces::enter(choice.isolation)?;
+            None
+        }
+        Isolation::Ports => {
+            ports::adopt_orphans()?;
+            let state = ports::State::make()?;
+            command.arg("--state").arg(state.dir());
+            Some(state)
+        }
+    };
+    if let Some(reason) = &choice.reason {
+        command.args(["--reason", reason]);
+    }
     if let Some(dir) = config {
         command.arg("--config").arg(dir);
     }
@@ -67,19 +167,13 @@ pub(super) fn enter_and_run(flags: &DemoFlags) -> anyhow::Result<ExitCode> {
         .spawn()
         .context("cannot start the second stage of the demo")?;
     let status = wait_and_forward_signals(&mut inner)?;
-    drop(door);
+    if state.is_some() {
+        ports::end_descendants();
+    }
+    drop((state, door));
     Ok(ExitCode::from(
         u8::try_from(status.code().unwrap_or(1)).unwrap_or(1),
     ))
-}
-
-impl Isolation {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Root => "root",
-            Self::User => "user",
-        }
-    }
 }
 
 /// Waits for the inner process and passes on what should end it; Ctrl-C in a terminal reaches it by itself, too.
@@ -105,65 +199,42 @@ fn wait_and_forward_signals(inner: &mut Child) -> anyhow::Result<ExitStatus> {
     }
 }
 
-const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWNS
-    .union(CloneFlags::CLONE_NEWNET)
-    .union(CloneFlags::CLONE_NEWPID)
-    .union(CloneFlags::CLONE_NEWUTS);
-
-/// Leaves for namespaces in which the next child is PID 1, in the best way that the machine allows.
-fn enter() -> anyhow::Result<Isolation> {
-    if Uid::effective().is_root() && unshare(NAMESPACES).is_ok() {
-        return Ok(Isolation::Root);
-    }
-    let (uid, gid) = (Uid::effective(), Gid::effective());
-    if unshare(CloneFlags::CLONE_NEWUSER | NAMESPACES).is_ok() && map_to_root(uid, gid).is_ok() {
-        return Ok(Isolation::User);
-    }
-    anyhow::bail!(
-        "this machine allows neither root nor unprivileged user namespaces, and the demo needs one of them; run it with \
-         sudo, or allow user namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)"
-    )
+/// Where the inner process keeps its files; they are gone when this is dropped, or with the mount namespace.
+pub(super) struct Settled {
+    pub(super) dir: PathBuf,
+    state: Option<ports::State>,
 }
 
-fn map_to_root(uid: Uid, gid: Gid) -> std::io::Result<()> {
-    fs::write("/proc/self/setgroups", "deny")?;
-    fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;
-    fs::write("/proc/self/gid_map", format!("0 {gid} 1"))
+impl Drop for Settled {
+    fn drop(&mut self) {
+        if self.state.is_some() {
+            ports::end_descendants();
+        }
+    }
 }
 
-/// Prepares the inner process: it dies with the outer one and sees file systems and processes of its own.
-pub(super) fn settle() -> anyhow::Result<std::path::PathBuf> {
-    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).context("cannot tie the demo to its parent")?;
-    let none = None::<&str>;
-    mount(none, "/", none, MsFlags::MS_PRIVATE | MsFlags::MS_REC, none)
-        .context("cannot make mounts private")?;
-    mount(
-        Some("tmpfs"),
-        STATE,
-        Some("tmpfs"),
-        MsFlags::empty(),
-        Some("mode=0755,size=256m"),
-    )
-    .with_context(|| format!("cannot mount a file system of the demo's own on {STATE}"))?;
-    mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), none)
-        .context("cannot mount /proc")?;
-    Ok(STATE.into())
+/// Prepares the inner process: it ends with the outer one and has a place of its own.
+pub(super) fn settle(isolation: Isolation, state: Option<PathBuf>) -> anyhow::Result<Settled> {
+    match isolation {
+        Isolation::Root | Isolation::User => Ok(Settled {
+            dir: namespaces::settle()?,
+            state: None,
+        }),
+        Isolation::Ports => {
+            // this process cleans up, so it is asked to end, not killed
+            nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)
+                .context("cannot tie the demo to its parent")?;
+            ports::adopt_orphans()?;
+            let dir = state.context("--inner ports needs --state; start the demo without both")?;
+            Ok(Settled {
+                state: Some(ports::State::share(&dir)?),
+                dir,
+            })
+        }
+    }
 }
 
 /// Ties a pod runtime to the inner process.
 pub(super) fn die_with_parent() -> anyhow::Result<()> {
     Ok(nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?)
-}
-
-/// Gives the calling process, which must have one thread only, a network and mounts of its own.
-pub(super) fn own_network() -> anyhow::Result<()> {
-    unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
-        .context("cannot make a network namespace for the pod")
-}
-
-/// Puts a file of the pod in the place of one of the machine, inside the pod's own mount namespace.
-pub(super) fn replace_file(with: &std::path::Path, path: &str) -> anyhow::Result<()> {
-    let none = None::<&str>;
-    mount(Some(with), path, none, MsFlags::MS_BIND, none)
-        .with_context(|| format!("cannot put {} on {path}", with.display()))
 }

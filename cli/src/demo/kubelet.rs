@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 
-use super::network;
+use super::network::bridge;
 use super::pod::{Event, Order, PodSpec};
 
 /// What a pod said.
@@ -38,6 +38,7 @@ impl Pod {
             .arg(&file)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .process_group(0) // Ctrl-C in a terminal is the demo's business
             .kill_on_drop(true)
             .spawn()
             .context("cannot start a pod runtime")?;
@@ -53,7 +54,9 @@ impl Pod {
             "pod {}: {first}",
             spec.name
         );
-        network::connect(index, runtime.id().context("the runtime has not ended")?).await?;
+        if spec.files.is_some() {
+            bridge::connect(index, runtime.id().context("the runtime has not ended")?).await?;
+        }
         let name = spec.name.clone();
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
@@ -64,6 +67,8 @@ impl Pod {
                     return;
                 }
             }
+            // nobody listens any more when the demo ends
+            let _ = events.send((name, Event::Gone)).await;
         });
         let mut pod = Self {
             spec,

@@ -1,63 +1,76 @@
-//! The network of the demo: one bridge, and a veth pair to each pod.
+//! The addresses of the demo: a bridge with a network namespace for each pod, or a part of the loopback network.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
-use anyhow::Context;
-use nlink::netlink::addr::Ipv4Address;
-use nlink::netlink::link::{BridgeLink, VethLink};
-use nlink::netlink::route::Ipv4Route;
-use nlink::netlink::{Connection, Route};
+use serde::{Deserialize, Serialize};
 
-/// Length of the pods' network prefix.
-const PREFIX: u8 = 24;
-/// The bridge's address: gateway of the pods and address of the control plane.
-pub(super) const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 1);
-const BRIDGE: &str = "mesh0";
-const POD_INTERFACE: &str = "eth0";
+use super::isolation::Isolation;
 
-/// Address of the pod with this index, from 0.
-pub(super) fn pod_address(index: u8) -> Ipv4Addr {
-    Ipv4Addr::new(10, 244, 0, index.saturating_add(10))
+pub(super) mod bridge;
+mod loopback;
+
+pub(super) use loopback::MAX_SERVICES;
+
+/// Where everything is.
+#[derive(Debug)]
+pub(super) enum Network {
+    Bridge,
+    Loopback(loopback::Loopback),
 }
 
-fn netlink() -> anyhow::Result<Connection<Route>> {
-    Connection::<Route>::new().context("cannot speak netlink")
+/// Where the parts of one pod are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PodAddresses {
+    /// The pod's, which others are told.
+    pub(super) pod: Ipv4Addr,
+    /// Where the application is to listen.
+    pub(super) listen: Ipv4Addr,
+    /// Where the kubelet finds the application.
+    pub(super) application: Ipv4Addr,
+    /// Where the sidecar's own interfaces are found.
+    pub(super) interfaces: Ipv4Addr,
+    /// The forward proxy that the sidecar is to the application, where nothing is captured.
+    pub(super) proxy: Option<SocketAddrV4>,
 }
 
-/// Makes the bridge in this network namespace.
-pub(super) async fn make_bridge() -> anyhow::Result<()> {
-    let netlink = netlink()?;
-    netlink.set_link_up("lo").await?;
-    netlink
-        .add_link(BridgeLink::new(BRIDGE))
-        .await
-        .context("cannot make a bridge; is the kernel's bridge module there?")?;
-    netlink
-        .add_address(Ipv4Address::new(BRIDGE, GATEWAY, PREFIX))
-        .await?;
-    Ok(netlink.set_link_up(BRIDGE).await?)
-}
+impl Network {
+    pub(super) async fn make(isolation: Isolation) -> anyhow::Result<Self> {
+        match isolation {
+            Isolation::Root | Isolation::User => {
+                bridge::make().await?;
+                Ok(Self::Bridge)
+            }
+            Isolation::Ports => Ok(Self::Loopback(loopback::Loopback::claim()?)),
+        }
+    }
 
-/// Connects the network namespace of a process to the bridge.
-pub(super) async fn connect(index: u8, pid: u32) -> anyhow::Result<()> {
-    let netlink = netlink()?;
-    let name = format!("pod{index}");
-    netlink
-        .add_link(VethLink::new(name.as_str(), POD_INTERFACE).peer_netns_pid(pid))
-        .await?;
-    netlink.set_link_master(name.as_str(), BRIDGE).await?;
-    Ok(netlink.set_link_up(name.as_str()).await?)
-}
+    /// Address of the control plane.
+    pub(super) fn control_plane(&self) -> Ipv4Addr {
+        match self {
+            Self::Bridge => bridge::GATEWAY,
+            Self::Loopback(loopback) => loopback.control_plane(),
+        }
+    }
 
-/// Configures the pod's side, in the pod's own namespace, once it is connected.
-pub(super) async fn configure_pod(address: Ipv4Addr) -> anyhow::Result<()> {
-    let netlink = netlink()?;
-    netlink.set_link_up("lo").await?;
-    netlink
-        .add_address(Ipv4Address::new(POD_INTERFACE, address, PREFIX))
-        .await?;
-    netlink.set_link_up(POD_INTERFACE).await?;
-    Ok(netlink
-        .add_route(Ipv4Route::default_route().gateway(GATEWAY))
-        .await?)
+    /// Addresses of the pod with this index, from 0, which may have a sidecar.
+    pub(super) fn pod(&self, index: u8, has_sidecar: bool) -> PodAddresses {
+        match self {
+            Self::Bridge => PodAddresses {
+                pod: bridge::pod_address(index),
+                listen: Ipv4Addr::UNSPECIFIED,
+                application: Ipv4Addr::LOCALHOST,
+                interfaces: Ipv4Addr::LOCALHOST,
+                proxy: None,
+            },
+            Self::Loopback(loopback) => loopback.pod(index, has_sidecar),
+        }
+    }
+
+    /// Where the pod with this index finds a service; `None` where it is found by its own address.
+    pub(super) fn service(&self, pod: u8, service: u8) -> Option<Ipv4Addr> {
+        match self {
+            Self::Bridge => None,
+            Self::Loopback(loopback) => Some(loopback.service(pod, service)),
+        }
+    }
 }

@@ -3,13 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe;
@@ -17,23 +19,34 @@ use tokio::net::{TcpStream, UnixListener};
 use tokio::process::{Child, Command};
 
 use super::containers::Container;
-use super::{isolation, network};
+use super::exec;
+use super::isolation::{self, Isolation};
+use super::network::{PodAddresses, bridge};
 
 /// What a pod runtime is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct PodSpec {
     pub(super) name: String,
-    pub(super) ip: Ipv4Addr,
-    /// Whether processes may run as the user that the container names.
-    pub(super) choose_user: bool,
+    pub(super) addresses: PodAddresses,
+    pub(super) isolation: Isolation,
+    /// The `tulle` program.
+    pub(super) program: String,
     /// Whether logs go to the terminal instead of files.
     pub(super) verbose: bool,
     /// The pod's directory: mounted files, logs and the socket that leads to its admin interface.
     pub(super) dir: PathBuf,
-    /// The pod's `/etc/hosts`, which is the demo's name service, and its `/etc/resolv.conf`.
+    /// What stands in for the machine's own name service.
+    pub(super) files: Option<NameFiles>,
+    /// What every process of the application finds in its environment.
+    pub(super) variables: BTreeMap<String, String>,
+    pub(super) containers: Vec<Container>,
+}
+
+/// The pod's `/etc/hosts`, which is the demo's name service, and its `/etc/resolv.conf`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct NameFiles {
     pub(super) hosts: PathBuf,
     pub(super) resolv: PathBuf,
-    pub(super) containers: Vec<Container>,
 }
 
 /// What a pod runtime says, a JSON line each.
@@ -50,6 +63,8 @@ pub(super) enum Event {
     Exited { container: String, status: String },
     /// The pod cannot run.
     Failed { reason: String },
+    /// The runtime itself has ended; its demo notices.
+    Gone,
 }
 
 /// What a pod runtime is ordered, a JSON line each.
@@ -75,9 +90,11 @@ const STARTUP: Duration = Duration::from_secs(20);
 pub(crate) fn run(spec: &Path) -> anyhow::Result<()> {
     isolation::die_with_parent()?;
     let spec: PodSpec = serde_json::from_reader(File::open(spec)?)?;
-    isolation::own_network()?;
-    isolation::replace_file(&spec.hosts, "/etc/hosts")?;
-    isolation::replace_file(&spec.resolv, "/etc/resolv.conf")?;
+    if let Some(files) = &spec.files {
+        isolation::own_network()?;
+        isolation::replace_file(&files.hosts, "/etc/hosts")?;
+        isolation::replace_file(&files.resolv, "/etc/resolv.conf")?;
+    }
     say(&Event::Namespaces);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -89,6 +106,17 @@ pub(crate) fn run(spec: &Path) -> anyhow::Result<()> {
         });
     }
     outcome
+}
+
+/// The command line of a program that ends with the process that starts it, as all do with a PID namespace.
+pub(super) fn contained(program: &str, argv: &[String]) -> Vec<String> {
+    let parent = std::process::id().to_string();
+    let words = [program, "demo-contained", "--parent", &parent, "--"];
+    words
+        .map(str::to_owned)
+        .into_iter()
+        .chain(argv.iter().cloned())
+        .collect()
 }
 
 fn say(event: &Event) {
@@ -106,16 +134,15 @@ async fn serve(spec: PodSpec) -> anyhow::Result<()> {
         running: BTreeMap::new(),
     };
     let admin = UnixListener::bind(processes.spec.dir.join(ADMIN_SOCKET))?;
-    tokio::spawn(lead_to_admin(admin));
-    tokio::spawn(super::exec::serve(UnixListener::bind(
-        processes.spec.dir.join(EXEC_SOCKET),
-    )?));
+    tokio::spawn(lead_to_admin(admin, processes.spec.addresses.interfaces));
+    let exec = UnixListener::bind(processes.spec.dir.join(EXEC_SOCKET))?;
+    tokio::spawn(exec::serve(exec, processes.spec.variables.clone()));
     loop {
         tokio::select! {
             line = orders.next_line() => match line?.map(|line| serde_json::from_str(&line)).transpose()? {
                 None => return Ok(()),
                 Some(Order::Start) => {
-                    network::configure_pod(processes.spec.ip).await?;
+                    processes.configure_network().await?;
                     processes.start(true).await?;
                 }
                 Some(Order::Restart) => processes.start(false).await?,
@@ -135,6 +162,15 @@ struct Processes {
 }
 
 impl Processes {
+    async fn configure_network(&self) -> anyhow::Result<()> {
+        match self.spec.isolation {
+            Isolation::Root | Isolation::User => {
+                bridge::configure_pod(self.spec.addresses.pod).await
+            }
+            Isolation::Ports => Ok(()),
+        }
+    }
+
     /// Starts the containers in order: an init container runs to its end, a sidecar until it is ready; then waits
     /// until all are ready.
     async fn start(&mut self, with_init: bool) -> anyhow::Result<()> {
@@ -180,8 +216,11 @@ impl Processes {
                 .open(self.log(&container.name))?
                 .into()
         };
-        let (program, arguments) = container
-            .argv
+        let argv = match self.spec.isolation {
+            Isolation::Root | Isolation::User => container.argv.clone(),
+            Isolation::Ports => contained(&self.spec.program, &container.argv),
+        };
+        let (program, arguments) = argv
             .split_first()
             .context("a container without a command")?;
         let mut command = Command::new(program);
@@ -189,12 +228,14 @@ impl Processes {
             .args(arguments)
             .env_clear()
             .envs(&container.env)
+            .process_group(0) // killed as a whole
             .kill_on_drop(true);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log);
-        if let Some(user) = container.user.filter(|_| self.spec.choose_user) {
+        let may_choose = self.spec.isolation == Isolation::Root;
+        if let Some(user) = container.user.filter(|_| may_choose) {
             command.uid(user).gid(user);
         }
         let mut child = command
@@ -206,12 +247,11 @@ impl Processes {
     }
 
     async fn wait_until_ready(&mut self, container: &Container) -> anyhow::Result<()> {
-        let Some((port, path)) = &container.startup else {
+        let Some((address, path)) = &container.startup else {
             return Ok(());
         };
-        let host = Ipv4Addr::LOCALHOST;
         let deadline = tokio::time::Instant::now() + STARTUP;
-        while !is_ready(host, *port, path).await {
+        while !is_ready(*address, path).await {
             if let Some(status) = self
                 .running
                 .get_mut(&container.name)
@@ -220,16 +260,18 @@ impl Processes {
                 .flatten()
             {
                 bail!(
-                    "container {} ended with {status}: {}",
+                    "container {} ended with {status}: {}{}",
                     container.name,
-                    self.log_tail(&container.name)
+                    self.log_tail(&container.name),
+                    self.hint(container)
                 );
             }
             if tokio::time::Instant::now() > deadline {
                 bail!(
-                    "container {} is not ready after {STARTUP:?}: {}",
+                    "container {} does not answer {address} after {STARTUP:?}: {}{}",
                     container.name,
-                    self.log_tail(&container.name)
+                    self.log_tail(&container.name),
+                    self.hint(container)
                 );
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -237,9 +279,21 @@ impl Processes {
         Ok(())
     }
 
+    /// What an application must know where nothing is captured.
+    fn hint(&self, container: &Container) -> &'static str {
+        match self.spec.isolation {
+            Isolation::Ports if !container.sidecar => {
+                "\nwith explicit ports it must listen on the address in the variable LISTEN_ADDRESS; the sidecar has the pod's own, \
+                 and of two programs that listen on every address one gets the port"
+            }
+            Isolation::Ports | Isolation::Root | Isolation::User => "",
+        }
+    }
+
     async fn kill(&mut self) -> anyhow::Result<()> {
-        for child in self.running.values_mut() {
-            child.start_kill()?; // all of them before the first is waited for
+        // all of them before the first is waited for; a process that has ended by itself has no group any more
+        for group in self.running.values().filter_map(Child::id) {
+            let _ = killpg(Pid::from_raw(i32::try_from(group)?), Signal::SIGKILL);
         }
         for (_, mut child) in std::mem::take(&mut self.running) {
             child.wait().await?;
@@ -254,7 +308,9 @@ impl Processes {
                 if let Some(status) = child.try_wait()? {
                     let name = name.clone();
                     self.running.remove(&name);
-                    return Ok((name, status.to_string()));
+                    let tail = self.log_tail(&name);
+                    let last = tail.lines().last().map(|line| format!(": {line}"));
+                    return Ok((name, format!("{status}{}", last.unwrap_or_default())));
                 }
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -282,12 +338,12 @@ async fn repeat_lines(container: String, lines: impl tokio::io::AsyncRead + Unpi
     }
 }
 
-async fn is_ready(host: Ipv4Addr, port: u16, path: &str) -> bool {
+async fn is_ready(address: SocketAddrV4, path: &str) -> bool {
     let ask = async {
-        let mut stream = TcpStream::connect((host, port)).await?;
+        let mut stream = TcpStream::connect(address).await?;
         stream
             .write_all(
-                format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")
+                format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")
                     .as_bytes(),
             )
             .await?;
@@ -299,12 +355,10 @@ async fn is_ready(host: Ipv4Addr, port: u16, path: &str) -> bool {
 }
 
 /// Leads from the pod's socket, which is reached from outside its network, to its admin interface.
-async fn lead_to_admin(listener: UnixListener) {
+async fn lead_to_admin(listener: UnixListener, host: Ipv4Addr) {
     while let Ok((mut stream, _)) = listener.accept().await {
         tokio::spawn(async move {
-            let mut admin =
-                TcpStream::connect((Ipv4Addr::LOCALHOST, xds_proto::well_known::port::ADMIN))
-                    .await?;
+            let mut admin = TcpStream::connect((host, xds_proto::well_known::port::ADMIN)).await?;
             tokio::io::copy_bidirectional(&mut stream, &mut admin).await
         });
     }

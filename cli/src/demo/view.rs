@@ -11,6 +11,8 @@ use crate::app::Report;
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Seen {
     pub(super) mode: &'static str,
+    /// Why the demo runs so, where that is not what it would rather.
+    pub(super) reason: Option<String>,
     /// From the start of the demo until every pod was ready.
     pub(super) ready_ms: Option<u128>,
     /// From the start of the demo until the first request over mTLS was answered.

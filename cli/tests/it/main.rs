@@ -7,4 +7,6 @@ mod demo;
 #[cfg(test)]
 mod mesh;
 #[cfg(test)]
+mod ports;
+#[cfg(test)]
 mod routes;

@@ -18,13 +18,17 @@ pub(crate) fn tulle() -> Command {
 impl Mesh {
     /// Starts a demo and waits until every pod is ready.
     pub(crate) fn start(name: &'static str, config: Option<&Path>) -> Self {
+        let config = config.map(|dir| format!("--config={}", dir.display()));
+        Self::start_with(name, config.as_slice())
+    }
+
+    /// The same with further flags.
+    pub(crate) fn start_with(name: &'static str, flags: &[String]) -> Self {
         let mut command = tulle();
         command
             .args(["demo", "--demo", name])
+            .args(flags)
             .stdout(Stdio::piped());
-        if let Some(dir) = config {
-            command.arg("--config").arg(dir);
-        }
         let mut process = command.spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let seen: Vec<String> = lines

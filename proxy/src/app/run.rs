@@ -268,7 +268,8 @@ impl Proxy {
         ];
         for (number, port) in ports {
             let Some(number) = number else { continue };
-            let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), number);
+            let every = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+            let address = SocketAddr::new(start.flags.own_address.unwrap_or(every), number);
             let listener = bind(address, "the status interface").await?;
             tokio::task::spawn_local(status.clone().serve(listener, port));
         }

@@ -70,6 +70,9 @@ pub struct RunFlags {
     /// Port of the admin interface on 127.0.0.1; overrides the bootstrap
     #[arg(long, value_name = "PORT")]
     pub admin_port: Option<u16>,
+    /// Where the admin and status interfaces listen, instead of 127.0.0.1 and every address
+    #[arg(long, value_name = "IP")]
+    pub own_address: Option<IpAddr>,
     /// Node id; overrides the bootstrap
     #[arg(long, value_name = "ID")]
     pub service_node: Option<String>,
