@@ -18,7 +18,7 @@ use crate::transport;
 
 /// What every HTTP/2 connection begins with (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// How long a client may take for it. Envoy has no such limit; a client that speaks HTTP/2 sends it at once.
+/// How long a client may take for it where `request_headers_timeout` is not set. Envoy has no such limit; a client that speaks HTTP/2 sends it at once.
 const PREFACE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves `connection` until it ends.

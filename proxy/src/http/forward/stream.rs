@@ -125,6 +125,10 @@ impl Bodies {
             }
             Poll::Pending => {}
         }
+        // Nothing is written while the upstream is silent: a client that leaves shows only here.
+        if !self.request_open && down.poll_gone(cx).is_ready() {
+            return Poll::Ready(Err(failure::gone(exchange)));
+        }
         self.poll_limits(cx, exchange, plan)
     }
 

@@ -46,7 +46,9 @@ pub(super) async fn serve_connection(connection: Connection<Stream>, downstream:
 async fn run<IO: AsyncRead + AsyncWrite + Unpin>(io: IO, downstream: &Downstream) {
     let (io, flusher) = coalesce(io);
     let handshake = builder(downstream).handshake::<_, Bytes>(io);
-    let Ok(Ok(mut connection)) = tokio::time::timeout(PREFACE_TIMEOUT, handshake).await else {
+    let limit = downstream.site.config.timeouts.request_headers;
+    let limit = limit.unwrap_or(PREFACE_TIMEOUT);
+    let Ok(Ok(mut connection)) = tokio::time::timeout(limit, handshake).await else {
         downstream
             .site
             .stats

@@ -209,3 +209,60 @@ fn server_name(name: String) -> Read<ServerName> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+    use xds_proto::pb::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
+    use xds_proto::pb::envoy::extensions::filters::network::tcp_proxy::v3::tcp_proxy::ClusterSpecifier;
+    use xds_proto::pb::google::protobuf as gp;
+
+    use super::*;
+    use crate::config::not_honoured::NotHonouredFields;
+    use crate::http::route::Routes;
+    use crate::secret::Secrets;
+
+    fn chain(handshake: Option<i64>) -> FilterChain {
+        let proxy = TcpProxy {
+            stat_prefix: "x".to_owned(),
+            cluster_specifier: Some(ClusterSpecifier::Cluster("web".to_owned())),
+            ..TcpProxy::default()
+        };
+        let filter = pb::Filter {
+            name: "tcp".to_owned(),
+            config_type: Some(ConfigType::TypedConfig(Any {
+                type_url: format!("type.googleapis.com/{TCP}"),
+                value: proxy.encode_to_vec(),
+            })),
+        };
+        let chain = pb::FilterChain {
+            filters: vec![filter],
+            transport_socket_connect_timeout: handshake
+                .map(|seconds| gp::Duration { seconds, nanos: 0 }),
+            ..pb::FilterChain::default()
+        };
+        let (secrets, routes) = (Secrets::new(), Routes::new());
+        let mut cx = Conversion {
+            secrets: &secrets,
+            routes: &routes,
+            notes: NotHonouredFields::of("listener", "test"),
+        };
+        read(&mut cx, chain, Direction::Unspecified).expect("a valid chain")
+    }
+
+    #[test]
+    fn a_handshake_is_bounded_unless_the_chain_says_that_it_is_not() {
+        assert_eq!(chain(None).transport_connect_timeout, Some(HANDSHAKE));
+        assert_eq!(chain(Some(0)).transport_connect_timeout, None);
+        let three = Some(Duration::from_secs(3));
+        assert_eq!(chain(Some(3)).transport_connect_timeout, three);
+    }
+
+    #[test]
+    fn a_tcp_proxy_ends_idle_connections_after_an_hour() {
+        let Handler::Tcp(config) = chain(None).handler else {
+            panic!("a TCP chain");
+        };
+        assert_eq!(config.idle_timeout, Some(Duration::from_secs(3_600)));
+    }
+}

@@ -185,7 +185,8 @@ async fn accept(socket: TcpListener, listener: Arc<Listener>, local: Rc<Local>, 
     }
 }
 
-fn yaml(log: &str, routes: &str, clusters: &[(&str, &[SocketAddr], &str)]) -> String {
+/// The bootstrap of [`start`].
+pub(super) fn yaml(log: &str, routes: &str, clusters: &[(&str, &[SocketAddr], &str)]) -> String {
     let routes = indent(routes, 18);
     let mut text = format!(
         r#"

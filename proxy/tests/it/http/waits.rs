@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use tokio::net::TcpListener;
 
-use super::harness::{Client, HTTP2, TO_WEB, run, start, upstream};
+use tulle_proxy::telemetry::istio::Workload;
+
+use super::harness::{Client, HTTP2, TO_WEB, run, start, start_with, upstream, yaml};
 
 /// A route without any limit of its own.
 const UNLIMITED: &str = "- match: { prefix: / }\n  route: { cluster: web, timeout: 0s }";
@@ -177,5 +179,81 @@ fn the_clusters_longest_life_of_a_stream_ends_a_request() {
         assert!(all.starts_with("HTTP/1.1 504 "), "{all}");
         let log = proxy.log(1).await;
         assert!(log.starts_with("GET / 504 UMSDR "), "{log}");
+    });
+}
+
+#[test]
+fn a_client_that_leaves_while_the_response_is_silent_ends_it_upstream() {
+    run(async {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let tell = std::cell::Cell::new(Some(tell));
+        let web = upstream(move |_, mut server| {
+            let tell = tell.take();
+            async move {
+                server.until("\r\n\r\n").await;
+                server
+                    .send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n")
+                    .await;
+                server.rest().await;
+                let _ = tell.expect("one connection").send(());
+            }
+        })
+        .await;
+        let proxy = start(UNLIMITED, &[("web", &[web], "")]).await;
+        let mut client = Client::connect(proxy.addr).await;
+        client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        client.until("\r\nhi\r\n").await;
+        drop(client);
+        told.await.expect("the upstream saw the end");
+        let log = proxy.log(1).await;
+        assert!(log.starts_with("GET / 200 DC "), "{log}");
+    });
+}
+
+#[test]
+fn an_http2_client_without_preface_and_one_that_begins_a_head_and_stops_are_let_go() {
+    for (codec, beginning) in [("HTTP2", ""), ("AUTO", "PRI * HT"), ("AUTO", "GET / HT")] {
+        let bounded = format!(
+            "stat_prefix: test\n          codec_type: {codec}\n          request_headers_timeout: 0.1s"
+        );
+        run(async move {
+            let text = |log: &str| yaml(log, TO_WEB, &[]).replace("stat_prefix: test", &bounded);
+            let proxy = start_with(text, Workload::default()).await;
+            let mut client = Client::connect(proxy.addr).await;
+            client.send(beginning).await;
+            let all = client.rest().await;
+            assert!(
+                all.is_empty() || all.starts_with("HTTP/1.1 408 ") || codec == "HTTP2",
+                "{all}"
+            );
+        });
+    }
+}
+
+#[test]
+fn a_header_names_the_destination_where_the_cluster_says_so() {
+    run(async {
+        let web = upstream(|_, mut server| async move {
+            server.until("\r\n\r\n").await;
+            server
+                .send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+                .await;
+        })
+        .await;
+        let text = |log: &str| {
+            let original = "type: ORIGINAL_DST\n    lb_policy: CLUSTER_PROVIDED\n    \
+                            original_dst_lb_config: { use_http_header: true }";
+            let text = yaml(log, TO_WEB, &[("web", &[], "")]).replace("type: STATIC", original);
+            let end = text.find("    load_assignment").expect("the last part");
+            text[..end].to_owned()
+        };
+        let proxy = start_with(text, Workload::default()).await;
+        let mut client = Client::connect(proxy.addr).await;
+        client
+            .send(&format!(
+                "GET / HTTP/1.1\r\nhost: x\r\nx-envoy-original-dst-host: {web}\r\n\r\n"
+            ))
+            .await;
+        client.until("\r\n\r\nok").await;
     });
 }
