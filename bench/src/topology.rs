@@ -129,25 +129,24 @@ impl Chain {
                 transport: Transport::MutualTls(sessions),
             }),
         };
-        let hop = |name, upstream, accepts, sends| -> anyhow::Result<Hop> {
-            Ok(Hop {
-                name,
-                listen: free_port()?,
-                admin: free_port()?,
-                upstream,
-                accepts,
-                sends,
-                features: self.features,
-                certificate: certificate.clone(),
-                services: self.services,
-            })
+        let ports = free_ports()?;
+        let hop = |name, [listen, admin]: [SocketAddr; 2], upstream, accepts, sends| Hop {
+            name,
+            listen,
+            admin,
+            upstream,
+            accepts,
+            sends,
+            features: self.features,
+            certificate: certificate.clone(),
+            services: self.services,
         };
         let outer = plain(self.protocol);
         let Some(middle) = middle else {
-            return Ok(vec![hop("A", backend, outer, outer)?]);
+            return Ok(vec![hop("A", ports[0], backend, outer, outer)]);
         };
-        let last = hop("B", backend, middle, outer)?;
-        Ok(vec![hop("A", last.listen, outer, middle)?, last])
+        let last = hop("B", ports[1], backend, middle, outer);
+        Ok(vec![hop("A", ports[0], last.listen, outer, middle), last])
     }
 
     fn between(&self, between: Between) -> Protocol {
@@ -158,6 +157,12 @@ impl Chain {
     }
 }
 
-fn free_port() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+/// Two ports for each of two hops, all of them free at the same time.
+fn free_ports() -> anyhow::Result<[[SocketAddr; 2]; 2]> {
+    let bind = || TcpListener::bind("127.0.0.1:0");
+    let held = [[bind()?, bind()?], [bind()?, bind()?]];
+    let [[a, b], [c, d]] = held
+        .each_ref()
+        .map(|pair| pair.each_ref().map(TcpListener::local_addr));
+    Ok([[a?, b?], [c?, d?]])
 }
