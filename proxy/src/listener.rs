@@ -57,8 +57,6 @@ pub struct Listener {
     pub continue_on_timeout: bool,
     /// The filter chains and the default one.
     pub chains: FilterChains,
-    /// Soft limit of buffered bytes per connection.
-    pub buffer_limit: u32,
     /// Written when a connection closes, or when no chain matched.
     pub access_logs: Vec<Arc<AccessLogConfig>>,
     /// The prefix of its statistics where it differs from the address.

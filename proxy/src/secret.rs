@@ -10,6 +10,7 @@ pub use cell::{Generation, SecretCell};
 pub use certificate::Certificate;
 pub use validation::{TrustRoots, ValidationContext};
 
+use crate::config::not_honoured::NotHonoured;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -55,6 +56,7 @@ pub struct Secrets {
     cells: Mutex<BTreeMap<Arc<str>, Vec<Arc<SecretCell>>>>,
     from_files: Mutex<Vec<FromFiles>>,
     identity_over_stream: AtomicBool,
+    not_honoured: Mutex<BTreeMap<Arc<str>, Vec<NotHonoured>>>,
 }
 
 impl Secrets {
@@ -123,6 +125,21 @@ impl Secrets {
             group.retain(|cell| cell.is_ready() || Arc::strong_count(cell) > 1);
             !group.is_empty()
         });
+    }
+
+    /// Keeps what the secret of this name says and is not acted upon.
+    pub(crate) fn note(&self, name: &str, fields: Vec<NotHonoured>) {
+        self.not_honoured.lock().insert(name.into(), fields);
+    }
+
+    /// What secrets say and is not acted upon.
+    pub(crate) fn not_honoured(&self) -> Vec<NotHonoured> {
+        self.not_honoured
+            .lock()
+            .values()
+            .flatten()
+            .cloned()
+            .collect()
     }
 
     /// Waits until the secret of this name has a value.

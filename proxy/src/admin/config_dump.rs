@@ -4,19 +4,19 @@
 //! keeps the fields it names, `name_regex` the resources whose name matches, `include_eds` adds the endpoints.
 //! Source: Envoy, *Administration interface*, `/config_dump`.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use http::StatusCode;
-use xds_proto::pb::envoy::admin::v3::{self as pb, ClientResourceStatus, UpdateFailureState};
-use xds_proto::pb::google::protobuf::Any;
-use xds_proto::resource::{ResourceKind, pack_any};
+use xds_proto::pb::envoy::admin::v3 as pb;
+use xds_proto::resource::pack_any;
 
 use super::query::Query;
 use super::{AdminState, Reply, json};
-use crate::xds::state::{ResourceState, XdsState};
+use crate::config::not_honoured::NotHonoured;
 
 mod endpoints;
 mod redact;
+mod resources;
 mod secrets;
 
 pub(super) use endpoints::health;
@@ -44,180 +44,14 @@ fn dump(query: &Query, state: &AdminState) -> Result<pb::ConfigDump, regex::Erro
             last_updated: None,
         }));
     }
-    configs.push(pack_any(&clusters(state, &wanted)));
+    configs.push(pack_any(&resources::clusters(state, &wanted)));
     if query.has("include_eds") {
         configs.push(pack_any(&endpoints::dump(state, &wanted)));
     }
-    configs.push(pack_any(&listeners(state, &wanted)));
-    configs.push(pack_any(&routes(state, &wanted)));
+    configs.push(pack_any(&resources::listeners(state, &wanted)));
+    configs.push(pack_any(&resources::routes(state, &wanted)));
     configs.push(pack_any(&secrets::dump(state, &wanted)));
     Ok(pb::ConfigDump { configs })
-}
-
-/// What is shown of a resource that came over xDS.
-pub(super) struct Shown {
-    pub(super) version: String,
-    pub(super) updated: Option<xds_proto::pb::google::protobuf::Timestamp>,
-    pub(super) error: Option<UpdateFailureState>,
-    pub(super) status: i32,
-}
-
-impl Shown {
-    pub(super) fn of(state: ResourceState) -> Self {
-        let status = if state.error.is_some() {
-            ClientResourceStatus::Nacked
-        } else {
-            ClientResourceStatus::Acked
-        };
-        let error = state.error.map(|error| UpdateFailureState {
-            last_update_attempt: Some(json::timestamp(error.at)),
-            details: error.details,
-            version_info: error.version,
-            ..Default::default()
-        });
-        Self {
-            version: state.version,
-            updated: Some(json::timestamp(state.updated)),
-            error,
-            status: status.into(),
-        }
-    }
-}
-
-fn body(kind: ResourceKind, raw: &[u8]) -> Option<Any> {
-    Some(Any {
-        type_url: kind.type_url().to_owned(),
-        value: raw.to_vec(),
-    })
-}
-
-fn version(xds: &XdsState, kind: ResourceKind) -> String {
-    xds.answered()
-        .remove(&kind)
-        .map(|answered| answered.version)
-        .unwrap_or_default()
-}
-
-fn clusters(state: &AdminState, wanted: &dyn Fn(&str) -> bool) -> pb::ClustersConfigDump {
-    use pb::clusters_config_dump::{DynamicCluster, StaticCluster};
-    let kind = ResourceKind::Cluster;
-    let mut dump = pb::ClustersConfigDump {
-        version_info: version(&state.xds, kind),
-        ..Default::default()
-    };
-    let snapshot = state.clusters.snapshot();
-    let mut all: Vec<_> = snapshot.iter().filter(|(name, _)| wanted(name)).collect();
-    all.sort_by(|a, b| a.0.cmp(b.0));
-    for (name, cluster) in all {
-        let cluster = body(kind, &cluster.config.raw);
-        match state.xds.resource(kind, name).map(Shown::of) {
-            None => dump.static_clusters.push(StaticCluster {
-                cluster,
-                last_updated: None,
-            }),
-            Some(shown) => dump.dynamic_active_clusters.push(DynamicCluster {
-                version_info: shown.version,
-                cluster,
-                last_updated: shown.updated,
-                error_state: shown.error,
-                client_status: shown.status,
-            }),
-        }
-    }
-    dump
-}
-
-fn listeners(state: &AdminState, wanted: &dyn Fn(&str) -> bool) -> pb::ListenersConfigDump {
-    use pb::listeners_config_dump::{DynamicListener, DynamicListenerState, StaticListener};
-    let kind = ResourceKind::Listener;
-    let mut dump = pb::ListenersConfigDump {
-        version_info: version(&state.xds, kind),
-        ..Default::default()
-    };
-    for (name, listener) in state
-        .listeners
-        .snapshot()
-        .iter()
-        .filter(|(name, _)| wanted(name))
-    {
-        let listener = body(kind, &listener.raw);
-        match state.xds.resource(kind, name).map(Shown::of) {
-            None => dump.static_listeners.push(StaticListener {
-                listener,
-                last_updated: None,
-            }),
-            Some(shown) => dump.dynamic_listeners.push(DynamicListener {
-                name: name.to_string(),
-                active_state: Some(DynamicListenerState {
-                    version_info: shown.version,
-                    listener,
-                    last_updated: shown.updated,
-                }),
-                error_state: shown.error,
-                client_status: shown.status,
-                ..Default::default()
-            }),
-        }
-    }
-    add_refused_listeners(state, wanted, &mut dump);
-    dump
-}
-
-/// Listeners that were refused at first sight serve nothing, but their error is shown.
-fn add_refused_listeners(
-    state: &AdminState,
-    wanted: &dyn Fn(&str) -> bool,
-    dump: &mut pb::ListenersConfigDump,
-) {
-    let known = |name: &Arc<str>| {
-        dump.dynamic_listeners
-            .iter()
-            .any(|listener| *listener.name == **name)
-    };
-    let refused: Vec<_> = state
-        .xds
-        .resources(ResourceKind::Listener)
-        .into_iter()
-        .filter(|(name, listener)| wanted(name) && listener.error.is_some() && !known(name))
-        .map(|(name, listener)| (name, Shown::of(listener)))
-        .collect();
-    for (name, shown) in refused {
-        dump.dynamic_listeners
-            .push(pb::listeners_config_dump::DynamicListener {
-                name: name.to_string(),
-                error_state: shown.error,
-                client_status: shown.status,
-                ..Default::default()
-            });
-    }
-}
-
-fn routes(state: &AdminState, wanted: &dyn Fn(&str) -> bool) -> pb::RoutesConfigDump {
-    use pb::routes_config_dump::{DynamicRouteConfig, StaticRouteConfig};
-    let kind = ResourceKind::Route;
-    let mut dump = pb::RoutesConfigDump::default();
-    for table in state
-        .routes
-        .snapshot()
-        .iter()
-        .filter(|table| wanted(&table.name))
-    {
-        let route_config = body(kind, &table.raw);
-        match state.xds.resource(kind, &table.name).map(Shown::of) {
-            None => dump.static_route_configs.push(StaticRouteConfig {
-                route_config,
-                last_updated: None,
-            }),
-            Some(shown) => dump.dynamic_route_configs.push(DynamicRouteConfig {
-                version_info: shown.version,
-                route_config,
-                last_updated: shown.updated,
-                error_state: shown.error,
-                client_status: shown.status,
-            }),
-        }
-    }
-    dump
 }
 
 /// Applies `resource` and `mask` to the printed dump.
@@ -253,31 +87,31 @@ fn with_not_honoured(query: &Query, state: &AdminState, text: String) -> String 
     if query.has("mask") || query.has("resource") {
         return text;
     }
-    let listeners = state.listeners.snapshot();
-    let clusters = state.clusters.snapshot();
-    let routes = state.routes.snapshot();
-    let fields: Vec<String> = state
-        .bootstrap
-        .not_honoured
-        .iter()
-        .chain(
-            listeners
-                .values()
-                .flat_map(|listener| &listener.not_honoured),
-        )
-        .chain(routes.iter().flat_map(|table| &table.not_honoured))
-        .chain(
-            clusters
-                .values()
-                .flat_map(|cluster| &cluster.config.not_honoured),
-        )
-        .map(ToString::to_string)
-        .collect();
+    let fields = not_honoured(state);
     let Ok(serde_json::Value::Object(mut dump)) = serde_json::from_str(&text) else {
         return text;
     };
     dump.insert("not_honoured".to_owned(), fields.into());
     serde_json::to_string_pretty(&dump).unwrap_or(text)
+}
+
+/// Each field of each resource in force that is not acted upon, once.
+fn not_honoured(state: &AdminState) -> Vec<String> {
+    let mut fields: BTreeSet<String> = BTreeSet::new();
+    let mut add = |list: &[NotHonoured]| fields.extend(list.iter().map(ToString::to_string));
+    add(&state.bootstrap.not_honoured);
+    for listener in state.listeners.snapshot().values() {
+        add(&listener.not_honoured);
+    }
+    for table in state.routes.snapshot().iter() {
+        add(&table.not_honoured);
+    }
+    for cluster in state.clusters.snapshot().values() {
+        add(&cluster.config.not_honoured);
+        add(&cluster.endpoints().not_honoured);
+    }
+    add(&state.secrets.not_honoured());
+    fields.into_iter().collect()
 }
 
 #[cfg(test)]

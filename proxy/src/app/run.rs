@@ -128,6 +128,7 @@ fn apply_static(bootstrap: &Bootstrap, stores: &Stores) -> anyhow::Result<()> {
     }
     apply_static_clusters(bootstrap.clusters.clone(), stores)?;
     let mut named = NamedFields::default();
+    named.log(&stores.secrets.not_honoured());
     for listener in &bootstrap.listeners {
         let listener = convert::listener(pack(listener), stores)
             .map_err(refused)

@@ -63,10 +63,6 @@ pub struct ClusterConfig {
     pub breakers: BreakerLimits,
     /// Passive health checks.
     pub outlier: Option<OutlierConfig>,
-    /// Buffered bytes per connection.
-    pub buffer_limit: u32,
-    /// Pools of endpoints that are gone are closed at once instead of being drained.
-    pub close_on_removal: bool,
     /// The services that Istio names in the metadata, else the one in the cluster's own name; for telemetry.
     pub services: Vec<Service>,
     /// The object behind it.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::endpoint::{Endpoint, EndpointFacts, Locality};
+use crate::config::not_honoured::NotHonoured;
 
 /// All endpoints of a cluster, by priority; priority 0 is asked first.
 #[derive(Debug, Default, Clone)]
@@ -15,6 +16,8 @@ pub struct EndpointSet {
     pub priorities: Vec<Priority>,
     /// Overprovisioning factor in percent of the assignment; 140 unless it says otherwise.
     pub overprovisioning_percent: Option<u32>,
+    /// What the assignment says and is not acted upon.
+    pub not_honoured: Arc<[NotHonoured]>,
 }
 
 /// The endpoints of one priority.

@@ -43,7 +43,7 @@ impl StreamConfig {
             refresh_delay,
             request_timeout,
             rate_limit_settings,
-            set_node_on_first_message_only: _, // always so
+            set_node_on_first_message_only: _, // always so, as the protocol allows
             config_validators,
         } = source;
         let dialect = match ApiType::try_from(api_type) {
@@ -125,7 +125,7 @@ impl StreamConfig {
             authority,
             retry_policy,
             max_receive_message_length,
-            skip_envoy_headers: _,
+            skip_envoy_headers: _, // none are sent
         } = target;
         fields.note(
             &format!("{field}.envoy_grpc.retry_policy"),
@@ -154,10 +154,10 @@ fn metadata_entry(header: HeaderValue) -> (String, String) {
         value,
         raw_value,
     } = header;
-    let value = if value.is_empty() {
-        String::from_utf8_lossy(&raw_value).into_owned()
-    } else {
+    let value = if raw_value.is_empty() {
         value
+    } else {
+        String::from_utf8_lossy(&raw_value).into_owned()
     };
     (key.to_ascii_lowercase(), value)
 }

@@ -59,6 +59,22 @@ impl NamedFields {
     }
 }
 
+/// Whether a value differs from the default of its type, that is whether somebody set it.
+pub(crate) fn is_set<T: Default + PartialEq>(value: &T) -> bool {
+    *value != T::default()
+}
+
+/// Notes those fields of a message that somebody set: `named!(notes, "prefix.", { field => "what happens instead", })`,
+/// where each `field` is a variable with the value of the field of that name.
+macro_rules! named {
+    ($notes:expr, $prefix:expr, { $($field:ident => $instead:literal,)+ }) => {
+        $(if $crate::config::not_honoured::is_set(&$field) {
+            $notes.push(&format!("{}{}", $prefix, stringify!($field)), $instead);
+        })+
+    };
+}
+pub(crate) use named;
+
 /// Collects what is not honoured while one resource is converted.
 #[derive(Debug)]
 pub struct NotHonouredFields {
@@ -75,9 +91,9 @@ impl NotHonouredFields {
         }
     }
 
-    /// Notes a field if its value differs from the default of its type, that is if somebody set it.
+    /// Notes a field if somebody set it.
     pub fn note<T: Default + PartialEq>(&mut self, path: &str, value: &T, instead: &'static str) {
-        if *value != T::default() {
+        if is_set(value) {
             self.push(path, instead);
         }
     }

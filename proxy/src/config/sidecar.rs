@@ -8,12 +8,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::{Map, Value};
 use xds_proto::mesh::ProxyConfig;
+use xds_proto::name;
 use xds_proto::pb::envoy::config::core::v3::Node;
 use xds_proto::spiffe::SpiffeId;
 use xds_proto::well_known::{self, path, port};
-use xds_proto::{name, protobuf_struct};
 
 use super::ads::StreamConfig;
 use super::bootstrap::Bootstrap;
@@ -22,6 +21,7 @@ use super::source::Source;
 use crate::xds::Dialect;
 
 mod cluster;
+mod node;
 mod pod_info;
 
 /// The name that a control plane's certificate carries where its address is only an IP.
@@ -30,8 +30,6 @@ const ISTIOD_HOST: &str = "istiod.istio-system.svc";
 pub const CA_CLUSTER: &str = "ca-grpc";
 /// Validity of certificates where nobody says otherwise (Istio's `SECRET_TTL`).
 const DEFAULT_CERT_TTL: Duration = Duration::from_secs(24 * 3600);
-/// The version of Istio's sidecar whose configuration this proxy understands, as control planes compare it.
-const ISTIO_VERSION: &str = "1.30.0";
 
 /// The environment of a process, read once.
 pub type Environment = BTreeMap<String, String>;
@@ -140,7 +138,7 @@ impl Sidecar {
         let identity = SpiffeId::new(trust_domain, pod.namespace, pod.service_account)
             .map_err(|error| invalid("TRUST_DOMAIN", error.to_string()))?;
         let ca = ca_config(env, &proxy_config, &root_dir);
-        let node = node(env, flags, &pod, &root_dir)?;
+        let node = node::read(env, flags, &pod, &root_dir)?;
         Ok(Self {
             bootstrap: bootstrap(env, node, &proxy_config, &ca)?,
             status: status_config(env, &proxy_config, &pod),
@@ -290,77 +288,6 @@ fn not_honoured(proxy_config: &ProxyConfig) -> Vec<NotHonoured> {
         instead: "it has no effect",
     };
     proxy_config.not_honoured().into_iter().map(field).collect()
-}
-
-fn node(
-    env: &Environment,
-    flags: &SidecarFlags,
-    pod: &Pod<'_>,
-    root_dir: &Path,
-) -> Result<Node, InvalidSidecar> {
-    let domain = match &flags.domain {
-        Some(domain) => domain.replace("$(POD_NAMESPACE)", pod.namespace),
-        None => format!(
-            "{}.svc.{}",
-            pod.namespace,
-            well_known::DEFAULT_CLUSTER_DOMAIN
-        ),
-    };
-    let mut metadata = declared_metadata(env)?;
-    let mut put = |key: &str, value: Value| {
-        metadata.entry(key).or_insert(value);
-    };
-    put("NAME", pod.name.into());
-    put("NAMESPACE", pod.namespace.into());
-    put("SERVICE_ACCOUNT", pod.service_account.into());
-    put("INSTANCE_IPS", pod.ip.into());
-    put("CLUSTER_ID", "Kubernetes".into());
-    put("ISTIO_VERSION", ISTIO_VERSION.into());
-    put("TULLE_VERSION", env!("CARGO_PKG_VERSION").into());
-    put(
-        "LABELS",
-        pod_info::read(&below(root_dir, path::POD_LABELS)).into(),
-    );
-    put(
-        "ANNOTATIONS",
-        pod_info::read(&below(root_dir, path::POD_ANNOTATIONS)).into(),
-    );
-    if let Some(text) = var(env, "PROXY_CONFIG") {
-        put(
-            "PROXY_CONFIG",
-            serde_saphyr::from_str(text)
-                .map_err(|error| invalid("PROXY_CONFIG", error.to_string()))?,
-        );
-    }
-    let app = metadata
-        .get("LABELS")
-        .and_then(|labels| labels.get("app"))
-        .and_then(Value::as_str);
-    Ok(Node {
-        id: format!("sidecar~{}~{}.{}~{domain}", pod.ip, pod.name, pod.namespace),
-        cluster: format!("{}.{}", app.unwrap_or(pod.name), pod.namespace),
-        metadata: Some(protobuf_struct::from_map(&metadata)),
-        user_agent_name: "tulle".to_owned(),
-        ..Default::default()
-    })
-}
-
-/// `ISTIO_META_X=text` and `ISTIO_METAJSON_X={…}` become the entry `X`.
-fn declared_metadata(env: &Environment) -> Result<Map<String, Value>, InvalidSidecar> {
-    let mut metadata = Map::new();
-    for (name, value) in env {
-        if let Some(key) = name.strip_prefix("ISTIO_META_") {
-            metadata.insert(key.to_owned(), value.as_str().into());
-        } else if let Some(key) = name.strip_prefix("ISTIO_METAJSON_") {
-            let value: Map<String, Value> = serde_json::from_str(value)
-                .map_err(|error| invalid(name, format!("not a JSON object: {error}")))?;
-            match key {
-                "LABELS" | "ANNOTATIONS" => drop(metadata.insert(key.to_owned(), value.into())),
-                _ => metadata.extend(value),
-            }
-        }
-    }
-    Ok(metadata)
 }
 
 fn status_config(env: &Environment, proxy_config: &ProxyConfig, pod: &Pod<'_>) -> StatusConfig {

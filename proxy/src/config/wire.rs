@@ -85,6 +85,15 @@ pub(crate) fn refuse_set<T: Default + PartialEq>(path: &str, value: &T, reason: 
     refuse_if(*value != T::default(), path, reason)
 }
 
+/// Refuses those fields of a message that somebody set: `refused!({ field => "why", })`, where each `field` is a variable
+/// with the value of the field of that name.
+macro_rules! refused {
+    ({ $($field:ident => $reason:literal,)+ }) => {
+        $($crate::config::wire::refuse_set(stringify!($field), &$field, $reason)?;)+
+    };
+}
+pub(crate) use refused;
+
 pub(crate) fn known<E: TryFrom<i32>>(path: &str, value: i32) -> Read<E> {
     E::try_from(value)
         .map_err(|_| InvalidField::new(path, format_args!("{value} is no known value")))
@@ -159,14 +168,15 @@ pub(crate) fn fraction(path: &str, value: FractionalPercent) -> Read<Fraction> {
     })
 }
 
-/// The default of a fraction with a runtime key; this proxy has no runtime, so the default always counts.
+/// The default of a fraction with a runtime key. A key matters beside a runtime only, and the bootstrap's
+/// `layered_runtime` is named as not honoured.
 pub(crate) fn runtime_fraction(
     path: &str,
     value: core::RuntimeFractionalPercent,
 ) -> Read<Fraction> {
     let core::RuntimeFractionalPercent {
         default_value,
-        runtime_key: _,
+        runtime_key: _, // see above
     } = value;
     fraction(path, required(path, default_value)?)
 }
@@ -201,7 +211,7 @@ pub(crate) fn address(path: &str, value: Option<core::Address>) -> Read<Address>
         }
         AddressKind::Pipe(core::Pipe {
             path: file,
-            mode: _,
+            mode: _, // of the file that a listener makes; only upstreams are reached so
         }) => Ok(Address::Unix(Arc::from(Path::new(&nonempty(path, file)?)))),
         AddressKind::EnvoyInternalAddress(_) => Err(InvalidField::new(
             path,
@@ -216,7 +226,7 @@ pub(crate) fn host_and_port(path: &str, value: core::SocketAddress) -> Read<(Str
         protocol,
         address,
         resolver_name,
-        ipv4_compat: _,
+        ipv4_compat: _, // of listeners, which look at it themselves
         network_namespace_filepath,
         port_specifier,
     } = value;
@@ -267,10 +277,24 @@ pub(crate) fn keepalive(value: core::TcpKeepalive) -> Keepalive {
     }
 }
 
-/// The bytes of a data source, read now. Files are read once, when the resource comes.
+/// The bytes of a data source that nobody follows.
+pub(crate) fn data_once(
+    cx: &mut Conversion<'_>,
+    path: &str,
+    value: core::DataSource,
+) -> Read<Vec<u8>> {
+    cx.notes.note(
+        &format!("{path}.watched_directory"),
+        &value.watched_directory,
+        "the file is read when the resource comes",
+    );
+    data(path, value)
+}
+
+/// The bytes of a data source, read now.
 pub(crate) fn data(path: &str, value: core::DataSource) -> Read<Vec<u8>> {
     let core::DataSource {
-        watched_directory: _,
+        watched_directory: _, // who follows the file sees a change whichever way it is made
         specifier,
     } = value;
     match required(path, specifier)? {

@@ -2,6 +2,7 @@
 
 use crate::config::origin::Origin;
 use crate::http::config::HttpConfig;
+use crate::http::filter::PerFilter;
 use crate::http::route::{Action, Forward, NoRoute, PathMatch, RequestFacts, Route};
 
 use super::upstream::Wanted;
@@ -52,10 +53,24 @@ impl Way<'_> {
         self.step(Stage::VirtualHost, &*host.name, because, &host.origin);
         let route = decision.route;
         self.step(Stage::Route, name_of(route), describe(route), &route.origin);
-        if let Some(denied) = self.denied(config, route) {
-            return denied;
+        let levels = &route.per_filter;
+        match &route.action {
+            Action::Forward(forward) => self.forward((forward, config, levels), &facts),
+            Action::Redirect(redirect) => {
+                let answered = Outcome::Answered {
+                    status: redirect.status,
+                    reason: "the route redirects".into(),
+                };
+                self.denied(config, levels).unwrap_or(answered)
+            }
+            Action::Direct(direct) => {
+                let answered = Outcome::Answered {
+                    status: direct.status,
+                    reason: "the route answers by itself".into(),
+                };
+                self.denied(config, levels).unwrap_or(answered)
+            }
         }
-        self.act(route, &facts)
     }
 
     fn no_route(&mut self, none: NoRoute<'_>) -> Outcome {
@@ -78,8 +93,8 @@ impl Way<'_> {
         }
     }
 
-    fn denied(&mut self, config: &HttpConfig, route: &Route) -> Option<Outcome> {
-        let denial = config.filters.denial(&route.per_filter)?;
+    fn denied(&mut self, config: &HttpConfig, levels: &PerFilter) -> Option<Outcome> {
+        let denial = config.filters.denial(levels)?;
         let policy = denial
             .policy
             .as_deref()
@@ -92,23 +107,19 @@ impl Way<'_> {
         })
     }
 
-    fn act(&mut self, route: &Route, facts: &Facts<'_>) -> Outcome {
-        match &route.action {
-            Action::Redirect(redirect) => Outcome::Answered {
-                status: redirect.status,
-                reason: "the route redirects".into(),
-            },
-            Action::Direct(direct) => Outcome::Answered {
-                status: direct.status,
-                reason: "the route answers by itself".into(),
-            },
-            Action::Forward(forward) => self.forward(forward, facts),
-        }
-    }
-
-    fn forward(&mut self, forward: &Forward, facts: &Facts<'_>) -> Outcome {
+    fn forward(
+        &mut self,
+        (forward, config, levels): (&Forward, &HttpConfig, &PerFilter),
+        facts: &Facts<'_>,
+    ) -> Outcome {
         let random = self.rng.u64(..);
-        let picked = match forward.pick_cluster(facts, random) {
+        let picked = forward.pick_cluster(facts, random);
+        let weighted = picked.as_ref().ok().and_then(|picked| picked.weighted);
+        let levels = weighted.map_or(levels, |weighted| &weighted.per_filter);
+        if let Some(denied) = self.denied(config, levels) {
+            return denied;
+        }
+        let picked = match picked {
             Ok(picked) => picked,
             Err(none) => {
                 return Outcome::Answered {

@@ -35,7 +35,6 @@ fn listener(name: &str, address: &str, direction: Direction) -> Listener {
         inspect_timeout: None,
         continue_on_timeout: false,
         chains: FilterChains::new(vec![Arc::new(chain)], None).expect("one chain"),
-        buffer_limit: 1024,
         access_logs: Vec::new(),
         stat_prefix: None,
         origin: Origin::default(),

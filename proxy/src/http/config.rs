@@ -51,8 +51,6 @@ pub struct HttpConfig {
     pub http1: Http1Options,
     /// HTTP/2 rules.
     pub http2: Http2Options,
-    /// `100-continue` is passed to the upstream instead of being answered here.
-    pub proxy_100_continue: bool,
     /// Ports in authorities.
     pub strip_port: StripPort,
     /// A trailing dot of the host is removed before routing.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::codec::h1::Framing;
 use super::deadline::Deadline;
+use super::hash::MadeCookie;
 use super::head::{RequestHead, ResponseHead};
 use super::local::{Local, Site};
 use super::route::Route;
@@ -64,6 +65,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) close: bool,
     /// The client is a sidecar that introduced itself.
     pub(crate) wants_introduction: bool,
+    /// Cookies that keep the client on its endpoint, made because it brought none.
+    pub(crate) cookies: Vec<MadeCookie>,
 }
 
 /// What access logs and metrics tell about a request.
@@ -127,6 +130,7 @@ impl<'a> Exchange<'a> {
             record: Record::new(),
             close: false,
             wants_introduction: false,
+            cookies: Vec::new(),
         }
     }
 
@@ -136,6 +140,7 @@ impl<'a> Exchange<'a> {
         self.response.clear();
         self.upgrade = false;
         self.wants_introduction = false;
+        self.cookies.clear();
         self.framing = Framing::Empty;
         self.record = Record::new();
     }

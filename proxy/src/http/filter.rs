@@ -21,22 +21,27 @@ pub struct Filters {
 
 /// One filter.
 #[derive(Debug, Clone)]
-pub enum Filter {
+pub struct Filter {
+    /// The name that routes call it by.
+    pub name: Arc<str>,
+    /// It works where no route says otherwise.
+    pub enabled: bool,
+    /// What it does.
+    pub kind: FilterKind,
+}
+
+/// What a filter does.
+#[derive(Debug, Clone)]
+pub enum FilterKind {
     /// Authorization whose verdict needs no facts.
-    Rbac(RbacFilter),
+    Rbac(RbacVerdict),
     /// Delays and aborts.
     Fault(Arc<FaultPolicy>),
     /// Cross-origin requests; the policy is that of the route.
     Cors,
-}
-
-/// An RBAC filter. One that is disabled or has no rules allows, and stays in the chain for routes to speak of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RbacFilter {
-    /// The name that routes call it by.
-    pub name: Arc<str>,
-    /// Its own verdict.
-    pub verdict: RbacVerdict,
+    /// A filter that is disabled, and of a kind that is not known. It may be a guard, so that a route which enables it
+    /// is closed; the verdict says so.
+    Unknown(RbacVerdict),
 }
 
 /// The verdict of an RBAC filter whose policies need no facts.
@@ -69,105 +74,129 @@ impl Filters {
         if let Some(denial) = route.rbac_denial() {
             return Some(denial);
         }
-        self.chain.iter().find_map(|filter| match filter {
-            Filter::Rbac(guard) => {
-                let verdict = route.rbac.get(&guard.name).unwrap_or(&guard.verdict);
-                verdict.denies().then_some(verdict)
+        self.chain
+            .iter()
+            .filter_map(|filter| filter.verdict(route.of(filter)))
+            .find(|verdict| verdict.denies())
+    }
+
+    /// What filters other than guards do, in their order.
+    pub(crate) fn in_force<'a>(
+        &'a self,
+        route: &'a PerFilter,
+    ) -> impl Iterator<Item = InForce<'a>> {
+        self.chain.iter().filter_map(|filter| {
+            let said = route.of(filter);
+            match (&filter.kind, said) {
+                (FilterKind::Fault(_), RouteFilter::Fault(policy)) => Some(InForce::Fault(policy)),
+                (FilterKind::Fault(own), _) if said.is_on() => Some(InForce::Fault(own)),
+                (FilterKind::Cors, RouteFilter::Cors(policy)) => Some(InForce::Cors(policy)),
+                (FilterKind::Cors, _) if said.is_on() => route.cors.as_deref().map(InForce::Cors),
+                (
+                    FilterKind::Fault(_)
+                    | FilterKind::Cors
+                    | FilterKind::Rbac(_)
+                    | FilterKind::Unknown(_),
+                    _,
+                ) => None,
             }
-            Filter::Fault(_) | Filter::Cors => None,
+        })
+    }
+
+    /// The cross-origin policy in force, if there is a filter that follows one.
+    pub(crate) fn cors<'a>(&'a self, route: &'a PerFilter) -> Option<&'a CorsPolicy> {
+        self.in_force(route).find_map(|found| match found {
+            InForce::Cors(policy) => Some(policy),
+            InForce::Fault(_) => None,
         })
     }
 }
 
-/// What filters do in one virtual host, route or weighted cluster; the innermost level that says something counts.
+/// What a filter does with the requests of a route.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum InForce<'a> {
+    /// Delays and aborts.
+    Fault(&'a Arc<FaultPolicy>),
+    /// Cross-origin requests.
+    Cors(&'a CorsPolicy),
+}
+
+impl Filter {
+    /// What this filter, where it is on, says of every request.
+    fn verdict<'a>(&'a self, said: &'a RouteFilter) -> Option<&'a RbacVerdict> {
+        match (&self.kind, said) {
+            (FilterKind::Rbac(_), RouteFilter::Rbac(verdict)) => Some(verdict),
+            (FilterKind::Rbac(own) | FilterKind::Unknown(own), said) => said.is_on().then_some(own),
+            (FilterKind::Fault(_) | FilterKind::Cors, _) => None,
+        }
+    }
+}
+
+/// What a route says of a filter.
+#[derive(Debug, Clone)]
+pub enum RouteFilter {
+    /// It does nothing.
+    Off,
+    /// It works as it is configured itself.
+    On,
+    /// It works with these faults.
+    Fault(Arc<FaultPolicy>),
+    /// It works with this policy.
+    Cors(Arc<CorsPolicy>),
+    /// It works with this verdict.
+    Rbac(RbacVerdict),
+}
+
+impl RouteFilter {
+    fn is_on(&self) -> bool {
+        match self {
+            Self::Off => false,
+            Self::On | Self::Fault(_) | Self::Cors(_) | Self::Rbac(_) => true,
+        }
+    }
+}
+
+/// What filters do in one virtual host, route or weighted cluster; for each filter the innermost level that says
+/// something counts.
 #[derive(Debug, Clone, Default)]
 pub struct PerFilter {
-    /// Delays and aborts in place of the filter's own.
-    pub fault: Option<Arc<FaultPolicy>>,
-    /// Cross-origin requests.
+    /// By the name of the filter.
+    pub filters: BTreeMap<Arc<str>, RouteFilter>,
+    /// Cross-origin requests in the older form, which names no filter.
     pub cors: Option<Arc<CorsPolicy>>,
-    /// Verdicts in place of the filters' own, by the name of the filter.
-    pub rbac: BTreeMap<Arc<str>, RbacVerdict>,
 }
 
 impl PerFilter {
     /// This level with what an outer level says and this one does not.
     #[must_use]
     pub fn or(&self, outer: &Self) -> Self {
-        let owned = |(name, verdict): (&Arc<str>, &RbacVerdict)| (name.clone(), verdict.clone());
+        let owned = |(name, said): (&Arc<str>, &RouteFilter)| (name.clone(), said.clone());
+        let filters = outer.filters.iter().chain(&self.filters).map(owned);
         Self {
-            fault: self.fault.clone().or_else(|| outer.fault.clone()),
+            filters: filters.collect(),
             cors: self.cors.clone().or_else(|| outer.cors.clone()),
-            rbac: outer.rbac.iter().chain(&self.rbac).map(owned).collect(),
         }
     }
 
+    fn of(&self, filter: &Filter) -> &RouteFilter {
+        let own = if filter.enabled {
+            &RouteFilter::On
+        } else {
+            &RouteFilter::Off
+        };
+        self.filters.get(&filter.name).unwrap_or(own)
+    }
+
     /// The first verdict that denies.
-    pub(crate) fn rbac_denial(&self) -> Option<&RbacVerdict> {
-        self.rbac.values().find(|verdict| verdict.denies())
+    fn rbac_denial(&self) -> Option<&RbacVerdict> {
+        self.filters.values().find_map(|said| match said {
+            RouteFilter::Rbac(verdict) => verdict.denies().then_some(verdict),
+            RouteFilter::Off | RouteFilter::On | RouteFilter::Fault(_) | RouteFilter::Cors(_) => {
+                None
+            }
+        })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn verdict(verdict: Verdict) -> RbacVerdict {
-        RbacVerdict {
-            verdict,
-            policy: None,
-        }
-    }
-
-    fn chain(filters: &[(&str, Verdict)]) -> Filters {
-        let rbac = |(name, own): &(&str, Verdict)| {
-            Filter::Rbac(RbacFilter {
-                name: (*name).into(),
-                verdict: verdict(*own),
-            })
-        };
-        Filters {
-            chain: filters.iter().map(rbac).collect(),
-        }
-    }
-
-    fn route(overrides: &[(&str, Verdict)]) -> PerFilter {
-        let rbac = overrides.iter();
-        PerFilter {
-            rbac: rbac
-                .map(|(name, own)| ((*name).into(), verdict(*own)))
-                .collect(),
-            ..PerFilter::default()
-        }
-    }
-
-    #[test]
-    fn a_route_that_denies_does_so_whatever_filters_there_are() {
-        let denies = route(&[("authz", Verdict::Deny)]);
-        assert!(chain(&[]).denial(&denies).is_some());
-        let open = chain(&[("authz", Verdict::Allow)]);
-        assert!(open.denial(&denies).is_some());
-        assert!(open.denial(&PerFilter::default()).is_none());
-    }
-
-    #[test]
-    fn a_route_that_allows_speaks_for_the_filter_of_that_name_only() {
-        let allows = route(&[("first", Verdict::Allow)]);
-        assert!(chain(&[("first", Verdict::Deny)]).denial(&allows).is_none());
-        assert!(
-            chain(&[("first", Verdict::Deny), ("second", Verdict::Deny)])
-                .denial(&allows)
-                .is_some()
-        );
-    }
-
-    #[test]
-    fn the_inner_level_counts_for_each_filter_by_itself() {
-        let outer = route(&[("first", Verdict::Deny), ("second", Verdict::Allow)]);
-        let inner = route(&[("first", Verdict::Allow)]).or(&outer);
-        let closed = chain(&[("first", Verdict::Deny), ("second", Verdict::Deny)]);
-        assert!(closed.denial(&inner).is_none());
-        let third = route(&[("third", Verdict::Allow)]).or(&outer);
-        assert!(third.rbac_denial().is_some());
-    }
-}
+mod tests;

@@ -7,16 +7,17 @@ use ::http::{Method, StatusCode};
 
 use super::connection::Exchange;
 use super::filter::fault::Abort;
-use super::filter::{CorsPolicy, FaultPolicy, Filter};
-use super::handle::{self, Routed, Stop};
+use super::filter::{CorsPolicy, FaultPolicy, InForce, PerFilter};
+use super::handle::{self, Stop};
 use super::head::{HeaderKey, KnownName};
 use super::local_reply::LocalReply;
 use crate::telemetry::access_log::ResponseFlags;
 
-/// Lets the authorization filters judge; they come before everything else that a filter does.
-pub(crate) fn authorize(exchange: &Exchange<'_>, routed: &Routed) -> Result<(), Stop> {
+/// Lets the authorization filters judge; they come before everything else that a filter does. `levels` is what the
+/// route, or the weighted cluster that was drawn, says of filters.
+pub(crate) fn authorize(exchange: &Exchange<'_>, levels: &PerFilter) -> Result<(), Stop> {
     let filters = &exchange.downstream.site.config.filters;
-    let Some(denial) = filters.denial(&routed.route.per_filter) else {
+    let Some(denial) = filters.denial(levels) else {
         return Ok(());
     };
     let policy = denial.policy.as_deref().unwrap_or("none");
@@ -27,24 +28,16 @@ pub(crate) fn authorize(exchange: &Exchange<'_>, routed: &Routed) -> Result<(), 
 /// Runs the other filters on an authorized request; `cluster` is empty when the route answers by itself.
 pub(crate) async fn on_request(
     exchange: &mut Exchange<'_>,
-    routed: &Routed,
+    levels: &PerFilter,
     cluster: &str,
 ) -> Result<(), Stop> {
     let site = std::rc::Rc::clone(&exchange.downstream.site);
-    let levels = &routed.route.per_filter;
-    for filter in &site.config.filters.chain {
-        match filter {
-            Filter::Rbac(_) => {}
-            Filter::Fault(policy) => {
-                // Large and rarely taken: kept out of the request's future.
-                Box::pin(inject(
-                    exchange,
-                    levels.fault.as_ref().unwrap_or(policy),
-                    cluster,
-                ))
-                .await?;
-            }
-            Filter::Cors => preflight(exchange, levels.cors.as_deref())?,
+    let filters = &site.config.filters;
+    for found in filters.in_force(levels) {
+        match found {
+            // Large and rarely taken: kept out of the request's future.
+            InForce::Fault(policy) => Box::pin(inject(exchange, policy, cluster)).await?,
+            InForce::Cors(policy) => preflight(exchange, policy)?,
         }
     }
     Ok(())
@@ -88,10 +81,8 @@ async fn inject(
 const ALLOW_ORIGIN: &str = "access-control-allow-origin";
 
 /// Answers a preflight (Fetch standard, CORS protocol) as the route's policy says.
-fn preflight(exchange: &Exchange<'_>, policy: Option<&CorsPolicy>) -> Result<(), Stop> {
-    let (Some(policy), Some(origin)) =
-        (policy, exchange.request.fields.get_known(KnownName::Origin))
-    else {
+fn preflight(exchange: &Exchange<'_>, policy: &CorsPolicy) -> Result<(), Stop> {
+    let Some(origin) = exchange.request.fields.get_known(KnownName::Origin) else {
         return Ok(());
     };
     let asks = exchange
@@ -129,13 +120,10 @@ fn preflight(exchange: &Exchange<'_>, policy: Option<&CorsPolicy>) -> Result<(),
 }
 
 /// Tells a browser that it may read the response.
-pub(crate) fn on_response(exchange: &mut Exchange<'_>, routed: &Routed) {
-    let filters = &exchange.downstream.site.config.filters.chain;
-    if !filters.iter().any(|filter| matches!(filter, Filter::Cors)) {
-        return;
-    }
+pub(crate) fn on_response(exchange: &mut Exchange<'_>, levels: &PerFilter) {
+    let downstream = exchange.downstream;
     let (Some(policy), Some(origin)) = (
-        &routed.route.per_filter.cors,
+        downstream.site.config.filters.cors(levels),
         exchange.request.fields.get_known(KnownName::Origin),
     ) else {
         return;

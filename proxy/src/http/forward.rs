@@ -30,6 +30,7 @@ use super::head::KnownName;
 use super::introduce;
 use super::local_reply::LocalReply;
 use super::respond::{self, Edited};
+use super::route::action::{ClusterPick, NoCluster};
 use super::route::rewrite::HostRewrite;
 use super::route::{Forward, WeightedCluster};
 use crate::cluster::circuit_breaker::RequestPermit;
@@ -76,8 +77,12 @@ pub(crate) async fn forward(
     routed: &Routed,
     to: &Forward,
 ) -> Result<Ending, Stop> {
-    let chosen = choose(exchange, to)?;
-    filters::on_request(exchange, routed, &chosen.1.cluster.config.name).await?;
+    let drawn = draw(exchange, to);
+    let weighted = drawn.as_ref().ok().and_then(|drawn| drawn.weighted);
+    let levels = weighted.map_or(&routed.route.per_filter, |one| &one.per_filter);
+    filters::authorize(exchange, levels)?;
+    let chosen = choose(exchange, to, drawn)?;
+    filters::on_request(exchange, levels, &chosen.1.cluster.config.name).await?;
     let plan = plan(exchange, routed, to, chosen)?;
     let mut upload = Upload::new(exchange, down, &plan);
     let answer = attempts(exchange, down, &plan, &mut upload).await?;
@@ -86,18 +91,23 @@ pub(crate) async fn forward(
         routed: plan.routed,
         weighted: plan.weighted,
     };
-    filters::on_response(exchange, plan.routed);
+    filters::on_response(exchange, levels);
     respond::prepare(exchange, Some(edited));
     stream::respond(exchange, down, answer, &plan, upload).await
+}
+
+fn draw<'a>(exchange: &Exchange<'_>, to: &'a Forward) -> Result<ClusterPick<'a>, NoCluster> {
+    let random = exchange.downstream.local.worker.with_rng(|rng| rng.u64(..));
+    to.pick_cluster(&handle::facts(exchange), random)
 }
 
 /// The cluster for the request, and the entry of the weighted list that was drawn.
 fn choose<'a>(
     exchange: &mut Exchange<'_>,
-    to: &'a Forward,
+    to: &Forward,
+    drawn: Result<ClusterPick<'a>, NoCluster>,
 ) -> Result<(Option<&'a WeightedCluster>, Rc<ClusterPool>), Stop> {
     let downstream = exchange.downstream;
-    let random = downstream.local.worker.with_rng(|rng| rng.u64(..));
     let no_cluster = || {
         downstream
             .site
@@ -106,9 +116,7 @@ fn choose<'a>(
             .increment(&downstream.local.shard);
         Stop::from(LocalReply::no_cluster(to.cluster_not_found))
     };
-    let picked = to
-        .pick_cluster(&handle::facts(exchange), random)
-        .map_err(|_| no_cluster())?;
+    let picked = drawn.map_err(|_| no_cluster())?;
     let cluster = downstream
         .local
         .cluster(&picked.name)

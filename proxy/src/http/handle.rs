@@ -103,9 +103,11 @@ async fn run(exchange: &mut Exchange<'_>, down: &mut Leg) -> Result<Ending, Stop
     prepare::prepare(exchange)?;
     let routed = find_route(exchange)?;
     exchange.record.route = Some(Arc::clone(&routed.route));
-    filters::authorize(exchange, &routed)?;
+    // A request that is forwarded may be judged by the weighted cluster that is drawn for it.
     if !matches!(routed.route.action, Action::Forward(_)) {
-        filters::on_request(exchange, &routed, "").await?;
+        let levels = &routed.route.per_filter;
+        filters::authorize(exchange, levels)?;
+        filters::on_request(exchange, levels, "").await?;
     }
     match &routed.route.action {
         Action::Forward(to) => forward::forward(exchange, down, &routed, to).await,

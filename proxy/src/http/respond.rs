@@ -52,6 +52,7 @@ pub(crate) fn prepare(exchange: &mut Exchange<'_>, edited: Option<Edited<'_>>) {
                 u64::from(exchange.record.attempts),
             );
         }
+        super::hash::set_cookies(exchange);
         if let Some(weighted) = weighted {
             edits::response(exchange, &weighted.response_headers);
         }

@@ -20,7 +20,7 @@ use bytes::Bytes;
 pub(crate) use proto::{Sliced, Slices};
 
 pub use action::{
-    Action, ClusterChoice, ClusterPick, DirectResponse, Forward, Mirror, NoCluster, Redirect,
+    Action, ClusterChoice, ClusterPick, DirectResponse, Forward, NoCluster, Redirect,
     WeightedCluster,
 };
 pub use hash::{CookieHash, HashInput, HashPolicy};

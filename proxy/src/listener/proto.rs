@@ -17,12 +17,12 @@ use xds_proto::pb::envoy::config::listener::v3 as pb;
 use super::{Bind, Direction, FilterChains, ListenAddress, Listener};
 use crate::config::access_log::proto as access_log;
 use crate::config::invalid::{InvalidField, InvalidListener};
+use crate::config::not_honoured::named;
 use crate::config::wire::{
     Conversion, Read, at, bad, duration, each, flag, host_and_port, keepalive, known, origin,
-    refuse_if, required, uint,
+    refuse_if, refused, required, uint,
 };
 
-const BUFFER: u32 = 1024 * 1024;
 const BACKLOG: u32 = 4096;
 const INSPECT_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -73,71 +73,37 @@ fn read(mut cx: Conversion<'_>, listener: pb::Listener, raw: Bytes) -> Read<List
         enable_reuse_port,
         access_log: logs,
         tcp_backlog_size,
-        max_connections_to_accept_per_socket_event: _,
+        max_connections_to_accept_per_socket_event,
         bind_to_port,
         enable_mptcp,
-        ignore_global_conn_limit: _,
-        bypass_overload_manager: _,
+        ignore_global_conn_limit: _, // there is no such limit
+        bypass_overload_manager: _,  // there is none; the bootstrap's overload_manager is named
         tcp_keepalive,
         listener_specifier,
     } = listener;
-    refuse_if(
-        fcds_config.is_some(),
-        "fcds_config",
-        "filter chains by FCDS are not supported",
-    )?;
-    refuse_if(
-        filter_chain_matcher.is_some(),
-        "filter_chain_matcher",
-        "use filter_chain_match",
-    )?;
-    refuse_if(
-        udp_listener_config.is_some(),
-        "udp_listener_config",
-        "UDP is not supported",
-    )?;
-    refuse_if(
-        api_listener.is_some(),
-        "api_listener",
-        "is for proxyless clients",
-    )?;
+    refused!({
+        fcds_config => "filter chains by FCDS are not supported",
+        filter_chain_matcher => "use filter_chain_match",
+        udp_listener_config => "UDP is not supported",
+        api_listener => "is for proxyless clients",
+    });
     refuse_if(
         listener_specifier.is_some(),
         "internal_listener",
         "internal listeners are not supported",
     )?;
     let n = &mut cx.notes;
-    n.note(
-        "stats_matcher",
-        &stats_matcher,
-        "all statistics of the listener are kept",
-    );
-    n.note(
-        "per_connection_buffer_high_watermark_timeout",
-        &per_connection_buffer_high_watermark_timeout,
-        "no timeout",
-    );
-    n.note(
-        "drain_type",
-        &drain_type,
-        "changed and removed listeners drain",
-    );
-    n.note(
-        "socket_options",
-        &socket_options,
-        "sockets keep their defaults",
-    );
-    n.note(
-        "tcp_fast_open_queue_length",
-        &tcp_fast_open_queue_length,
-        "TCP fast open is off",
-    );
-    n.note(
-        "connection_balance_config",
-        &connection_balance_config,
-        "connections go to the least loaded worker",
-    );
-    n.note("enable_mptcp", &enable_mptcp, "sockets are plain TCP");
+    named!(n, "", {
+        stats_matcher => "all statistics of the listener are kept",
+        per_connection_buffer_limit_bytes => "buffers have sizes of their own",
+        per_connection_buffer_high_watermark_timeout => "no timeout",
+        drain_type => "changed and removed listeners drain",
+        socket_options => "sockets keep their defaults",
+        tcp_fast_open_queue_length => "TCP fast open is off",
+        connection_balance_config => "connections go to the least loaded worker",
+        max_connections_to_accept_per_socket_event => "all that wait are accepted",
+        enable_mptcp => "sockets are plain TCP",
+    });
     let bound_v1 = deprecated_v1.and_then(|old| flag(old.bind_to_port));
     let direction = direction(traffic_direction)?;
     let mut addresses = vec![listen("address", address)?];
@@ -183,7 +149,6 @@ fn read(mut cx: Conversion<'_>, listener: pb::Listener, raw: Bytes) -> Read<List
         inspect_timeout: (!timeout.is_zero()).then_some(timeout),
         continue_on_timeout: continue_on_listener_filters_timeout,
         chains,
-        buffer_limit: uint(per_connection_buffer_limit_bytes).unwrap_or(BUFFER),
         access_logs,
         stat_prefix: (!stat_prefix.is_empty()).then(|| stat_prefix.into()),
         origin: origin(metadata.as_ref()),
@@ -226,15 +191,9 @@ fn additional(cx: &mut Conversion<'_>, more: pb::AdditionalAddress) -> Read<List
         socket_options,
         tcp_keepalive,
     } = more;
-    cx.notes.note(
-        "additional_addresses.socket_options",
-        &socket_options,
-        "sockets keep their defaults",
-    );
-    cx.notes.note(
-        "additional_addresses.tcp_keepalive",
-        &tcp_keepalive,
-        "the listener's keepalive counts",
-    );
+    named!(cx.notes, "additional_addresses.", {
+        socket_options => "sockets keep their defaults",
+        tcp_keepalive => "the listener's keepalive counts",
+    });
     listen("address", address)
 }

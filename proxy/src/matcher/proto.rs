@@ -52,7 +52,7 @@ pub(crate) fn string(value: pb::StringMatcher) -> Read<StringMatch> {
 pub(crate) fn regex(value: pb::RegexMatcher) -> Read<FullRegex> {
     let pb::RegexMatcher {
         regex,
-        engine_type: _,
+        engine_type: _, // the one engine is linear in its input, as RE2 is
     } = value;
     FullRegex::new(&nonempty("regex", regex)?).map_err(bad("regex"))
 }
@@ -65,7 +65,7 @@ pub(crate) fn substitution(value: pb::RegexMatchAndSubstitute) -> Read<(regex::R
     } = value;
     let pb::RegexMatcher {
         regex,
-        engine_type: _,
+        engine_type: _, // as above
     } = required("pattern", pattern)?;
     let regex =
         regex::Regex::new(&nonempty("pattern.regex", regex)?).map_err(bad("pattern.regex"))?;

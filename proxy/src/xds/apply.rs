@@ -269,6 +269,7 @@ impl Applier {
             secret,
             files,
         } = secret;
+        self.named.log(&self.stores.secrets.not_honoured());
         if self.feeds.has(ResourceKind::Secret, source, &name) {
             let cell = self.stores.secrets.cell_from(source, &name);
             cell.set(secret);

@@ -49,6 +49,13 @@ pub struct ResourceState {
     pub error: Option<ResourceError>,
 }
 
+impl ResourceState {
+    /// Whether every version so far was refused.
+    pub fn was_never_applied(&self) -> bool {
+        self.version.is_empty() && self.error.is_some()
+    }
+}
+
 /// Why the last version of a resource was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceError {

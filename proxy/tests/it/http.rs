@@ -3,6 +3,7 @@
 mod harness;
 mod http1;
 mod http2;
+mod levels;
 mod limits;
 mod retries;
 mod telemetry;

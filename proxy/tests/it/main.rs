@@ -5,4 +5,6 @@ mod accept;
 #[cfg(test)]
 mod capture;
 #[cfg(test)]
+mod fields;
+#[cfg(test)]
 mod http;

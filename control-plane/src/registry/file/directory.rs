@@ -253,6 +253,7 @@ fn objects(path: &Path, text: &[u8], mut old: Held) -> Held {
         for (object, content) in old.good {
             held.good.entry(object).or_insert(content);
         }
+        held.closed = old.closed;
     }
     for (line, closed) in closing {
         close(path, line, closed, &mut held);

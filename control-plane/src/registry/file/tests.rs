@@ -272,3 +272,28 @@ fn a_security_object_that_was_good_serves_on_and_one_that_becomes_good_opens() {
     write("STRIKTER");
     assert_eq!(state.scan(), None, "the good one goes on");
 }
+
+#[test]
+fn a_security_object_in_a_file_that_is_no_yaml_any_more_goes_on() {
+    let root = TempDir::new().unwrap();
+    let file = root.path().join("a.yaml");
+    let good = "metadata: {name: a}\nspec: {mtls: {mode: STRICT}}";
+    let never_good = "metadata: {name: b}\nspec: {mtls: {mode: STRIKT}}";
+    let kind = "PeerAuthentication";
+    let text = format!("{}---\n{}", policy(kind, good), policy(kind, never_good));
+    fs::write(&file, text).unwrap();
+    let mut state = directory(root.path());
+    let Some(Event::Snapshot { objects, .. }) = state.scan() else {
+        panic!("the first look tells everything")
+    };
+    assert_eq!(objects.len(), 2, "one in force, one closed");
+    for broken in [
+        &b"\xff\xfe"[..],
+        b"}{ : [",
+        b"\tnot yaml: [",
+        b"kind: Service\n",
+    ] {
+        fs::write(&file, broken).unwrap();
+        assert_eq!(state.scan(), None, "both go on: {broken:?}");
+    }
+}

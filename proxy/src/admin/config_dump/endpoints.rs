@@ -9,7 +9,7 @@ use xds_proto::pb::envoy::config::endpoint::v3 as pb;
 use xds_proto::pb::google::protobuf::UInt32Value;
 use xds_proto::resource::{ResourceKind, pack_any};
 
-use super::Shown;
+use super::resources::Shown;
 use crate::admin::AdminState;
 use crate::admin::clusters::{address, locality};
 use crate::cluster::{Cluster, Discovery, Host, HostHealth};

@@ -4,8 +4,9 @@ use xds_proto::pb::envoy::admin::v3::SecretsConfigDump;
 use xds_proto::pb::envoy::admin::v3::secrets_config_dump::DynamicSecret;
 use xds_proto::pb::envoy::config::core::v3::{DataSource, data_source::Specifier};
 use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3 as pb;
-use xds_proto::resource::pack_any;
+use xds_proto::resource::{ResourceKind, pack_any};
 
+use super::resources::Shown;
 use crate::admin::{AdminState, json};
 use crate::secret::{Secret, SecretCell};
 
@@ -17,10 +18,15 @@ pub(super) fn dump(state: &AdminState, wanted: &dyn Fn(&str) -> bool) -> Secrets
         .iter()
         .filter(|cell| wanted(cell.name()))
     {
+        let resource = state.xds.resource(ResourceKind::Secret, cell.name());
+        let shown = resource.filter(|resource| resource.error.is_some());
+        let shown = shown.map(Shown::of);
         let secret = DynamicSecret {
             name: cell.name().to_string(),
             version_info: "uninitialized".to_owned(),
             last_updated: cell.since().map(json::timestamp),
+            client_status: shown.as_ref().map_or(0, |shown| shown.status),
+            error_state: shown.and_then(|shown| shown.error),
             ..Default::default()
         };
         match cell.get() {

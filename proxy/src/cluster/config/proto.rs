@@ -17,14 +17,13 @@ use xds_proto::pb::google::protobuf as gp;
 use super::{ClusterConfig, Service, SocketRules, TransportMatch};
 use crate::cluster::endpoint_set::EndpointSet;
 use crate::config::invalid::{InvalidCluster, InvalidField};
+use crate::config::not_honoured::named;
 use crate::config::wire::{
     Conversion, Read, at, duration, each, flag, host_and_port, keepalive, nonempty, origin,
-    positive, refuse_if, struct_labels, uint,
+    positive, refused, struct_labels, uint,
 };
 use crate::transport::tls::proto as tls;
 use crate::transport::{Keepalive, UpstreamTransport};
-
-const BUFFER: u32 = 1024 * 1024;
 
 impl ClusterConfig {
     /// A cluster as it came over the wire, and the endpoints that are part of it. `raw` is the encoded message.
@@ -101,108 +100,33 @@ fn read(
         cluster_discovery_type,
         lb_config,
     } = cluster;
-    refuse_if(
-        transport_socket_matcher.is_some(),
-        "transport_socket_matcher",
-        "use transport_socket_matches",
-    )?;
-    refuse_if(
-        !filters.is_empty(),
-        "filters",
-        "upstream network filters are not supported",
-    )?;
-    refuse_if(
-        upstream_config.is_some(),
-        "upstream_config",
-        "custom upstreams are not supported",
-    )?;
+    refused!({
+        transport_socket_matcher => "use transport_socket_matches",
+        filters => "upstream network filters are not supported",
+        upstream_config => "custom upstreams are not supported",
+    });
     let n = &mut cx.notes;
-    n.note(
-        "stats_matcher",
-        &stats_matcher,
-        "all statistics of the cluster are kept",
-    );
-    n.note(
-        "per_connection_buffer_high_watermark_timeout",
-        &per_connection_buffer_high_watermark_timeout,
-        "no timeout",
-    );
-    n.note(
-        "health_checks",
-        &health_checks,
-        "endpoints are not probed; outlier detection sees failures",
-    );
-    n.note(
-        "dns_jitter",
-        &dns_jitter,
-        "lookups are spread at random anyway",
-    );
-    n.note(
-        "dns_resolvers",
-        &dns_resolvers,
-        "the system's resolver is asked",
-    );
-    n.note(
-        "use_tcp_for_dns_lookups",
-        &use_tcp_for_dns_lookups,
-        "the system's resolver decides",
-    );
-    n.note(
-        "dns_resolution_config",
-        &dns_resolution_config,
-        "the system's resolver is asked",
-    );
-    n.note(
-        "typed_dns_resolver_config",
-        &typed_dns_resolver_config,
-        "the system's resolver is asked",
-    );
-    n.note(
-        "wait_for_warm_on_init",
-        &wait_for_warm_on_init,
-        "a cluster is warm when its endpoints have come",
-    );
-    n.note(
-        "close_connections_on_host_health_failure",
-        &close_connections_on_host_health_failure,
-        "they are kept",
-    );
-    n.note(
-        "ignore_health_on_host_removal",
-        &ignore_health_on_host_removal,
-        "removed endpoints get no requests",
-    );
-    n.note("lrs_server", &lrs_server, "load is not reported");
-    n.note(
-        "lrs_report_endpoint_metrics",
-        &lrs_report_endpoint_metrics,
-        "load is not reported",
-    );
-    n.note(
-        "track_timeout_budgets",
-        &track_timeout_budgets,
-        "budgets are not measured",
-    );
-    n.note(
-        "track_cluster_stats",
-        &track_cluster_stats,
-        "the extra statistics are not kept",
-    );
-    n.note(
-        "preconnect_policy",
-        &preconnect_policy,
-        "connections are opened when they are needed",
-    );
-    n.note(
-        "queuing_policies",
-        &queuing_policies,
-        "the default queue is used",
-    );
-    n.note(
-        "connection_pool_per_downstream_connection",
-        &connection_pool_per_downstream_connection,
-        "pools are shared",
-    );
+    named!(n, "", {
+        stats_matcher => "all statistics of the cluster are kept",
+        per_connection_buffer_limit_bytes => "buffers have sizes of their own",
+        per_connection_buffer_high_watermark_timeout => "no timeout",
+        health_checks => "endpoints are not probed; outlier detection sees failures",
+        dns_jitter => "lookups are spread at random anyway",
+        dns_resolvers => "the system's resolver is asked",
+        use_tcp_for_dns_lookups => "the system's resolver decides",
+        dns_resolution_config => "the system's resolver is asked",
+        typed_dns_resolver_config => "the system's resolver is asked",
+        wait_for_warm_on_init => "a cluster is warm when its endpoints have come",
+        close_connections_on_host_health_failure => "they are kept",
+        ignore_health_on_host_removal => "removed endpoints get no requests",
+        lrs_server => "load is not reported",
+        lrs_report_endpoint_metrics => "load is not reported",
+        track_timeout_budgets => "budgets are not measured",
+        track_cluster_stats => "the extra statistics are not kept",
+        preconnect_policy => "connections are opened when they are needed",
+        queuing_policies => "the default queue is used",
+        connection_pool_per_downstream_connection => "pools are shared",
+    });
     let stat_name = if alt_stat_name.is_empty() {
         name.clone()
     } else {
@@ -261,7 +185,6 @@ fn read(
         panic_threshold: balanced.panic_threshold,
         fail_in_panic: balanced.fail_in_panic,
         locality: balanced.locality,
-        close_on_removal: balanced.close_on_removal,
         overprovisioning_percent: 140,
         protocol: protocols.protocol,
         http1: protocols.http1,
@@ -278,7 +201,6 @@ fn read(
             .map(|rules| limits::outlier(cx, rules))
             .transpose()
             .map_err(at("outlier_detection"))?,
-        buffer_limit: uint(per_connection_buffer_limit_bytes).unwrap_or(BUFFER),
         services: services(metadata.as_ref(), &name),
         origin: origin(metadata.as_ref()),
         not_honoured: std::mem::replace(
@@ -329,29 +251,15 @@ fn socket(
         extra_source_addresses,
         additional_source_addresses,
         local_address_selector,
-        validate_network_namespaces: _,
+        validate_network_namespaces: _, // network namespaces are refused
     } = bind;
     let n = &mut cx.notes;
-    n.note(
-        "upstream_bind_config.socket_options",
-        &socket_options,
-        "sockets keep their defaults",
-    );
-    n.note(
-        "upstream_bind_config.extra_source_addresses",
-        &extra_source_addresses,
-        "the first address is used",
-    );
-    n.note(
-        "upstream_bind_config.additional_source_addresses",
-        &additional_source_addresses,
-        "the first is used",
-    );
-    n.note(
-        "upstream_bind_config.local_address_selector",
-        &local_address_selector,
-        "the address is fixed",
-    );
+    named!(n, "upstream_bind_config.", {
+        socket_options => "sockets keep their defaults",
+        extra_source_addresses => "the first address is used",
+        additional_source_addresses => "the first is used",
+        local_address_selector => "the address is fixed",
+    });
     rules.freebind = flag(freebind).unwrap_or(false);
     if let Some(address) = source_address {
         let path = "upstream_bind_config.source_address";
@@ -374,16 +282,10 @@ fn connection_options(
         happy_eyeballs_config,
     } = options;
     let n = &mut cx.notes;
-    n.note(
-        "upstream_connection_options.set_local_interface_name_on_upstream_connections",
-        &set_local_interface_name_on_upstream_connections,
-        "the interface is not looked up",
-    );
-    n.note(
-        "upstream_connection_options.happy_eyeballs_config",
-        &happy_eyeballs_config,
-        "addresses are tried in turn",
-    );
+    named!(n, "upstream_connection_options.", {
+        set_local_interface_name_on_upstream_connections => "the interface is not looked up",
+        happy_eyeballs_config => "addresses are tried in turn",
+    });
     tcp_keepalive.map(keepalive)
 }
 

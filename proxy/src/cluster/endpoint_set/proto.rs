@@ -12,9 +12,10 @@ use xds_proto::pb::envoy::config::endpoint::v3::locality_lb_endpoints::LbConfig;
 use super::{EndpointSet, Host, HostHealth, HostTemplate};
 use crate::cluster::endpoint::{Endpoint, EndpointFacts, Locality};
 use crate::config::invalid::{InvalidEndpoints, InvalidField};
+use crate::config::not_honoured::named;
 use crate::config::wire::{
-    Conversion, Read, address, host_and_port, known, labels, origin, refuse_if, refuse_set,
-    required, uint,
+    Conversion, Read, address, host_and_port, known, labels, origin, refuse_if, refused, required,
+    uint,
 };
 use crate::transport::Address;
 
@@ -28,10 +29,12 @@ impl EndpointSet {
     /// When a field is wrong, or asks for something that must not be left out.
     pub fn from_proto(
         assignment: pb::ClusterLoadAssignment,
-        cx: &mut Conversion<'_>,
+        mut cx: Conversion<'_>,
     ) -> Result<Self, InvalidEndpoints> {
         let refused = InvalidEndpoints::of(&assignment.cluster_name);
-        read(cx, assignment).map_err(refused)
+        let mut set = read(&mut cx, assignment).map_err(refused)?;
+        set.not_honoured = cx.notes.into_vec().into();
+        Ok(set)
     }
 }
 
@@ -108,16 +111,14 @@ fn walk(
     mut take: impl FnMut(&Place, OneEndpoint) -> Read<()>,
 ) -> Read<Option<u32>> {
     let pb::ClusterLoadAssignment {
-        cluster_name: _,
+        cluster_name: _, // the key by which the caller keeps the set
         endpoints,
         named_endpoints,
         policy,
     } = assignment;
-    refuse_set(
-        "named_endpoints",
-        &named_endpoints,
-        "are not supported; write endpoints in their place",
-    )?;
+    refused!({
+        named_endpoints => "are not supported; write endpoints in their place",
+    });
     for (index, locality) in endpoints.into_iter().enumerate() {
         let path = format!("endpoints[{index}]");
         let (place, list) = place(cx, locality).map_err(|error| error.within(&path))?;
@@ -145,21 +146,11 @@ fn overprovisioning(
         weighted_priority_health,
     } = policy;
     let n = &mut cx.notes;
-    n.note(
-        "policy.drop_overloads",
-        &drop_overloads,
-        "no requests are dropped",
-    );
-    n.note(
-        "policy.endpoint_stale_after",
-        &endpoint_stale_after,
-        "endpoints are used until others come",
-    );
-    n.note(
-        "policy.weighted_priority_health",
-        &weighted_priority_health,
-        "endpoints are counted, not weighed",
-    );
+    named!(n, "policy.", {
+        drop_overloads => "no requests are dropped",
+        endpoint_stale_after => "endpoints are used until others come",
+        weighted_priority_health => "endpoints are counted, not weighed",
+    });
     let factor = uint(overprovisioning_factor);
     refuse_if(
         factor == Some(0),
@@ -175,7 +166,7 @@ fn place(
 ) -> Read<(Place, Vec<pb::LbEndpoint>)> {
     let pb::LocalityLbEndpoints {
         locality,
-        metadata: _,
+        metadata,
         lb_endpoints,
         load_balancing_weight,
         priority,
@@ -187,8 +178,10 @@ fn place(
         "priority",
         "must be at most 128",
     )?;
-    cx.notes
-        .note("endpoints.proximity", &proximity, "distance does not count");
+    named!(cx.notes, "endpoints.", {
+        proximity => "distance does not count",
+        metadata => "the metadata of endpoints count",
+    });
     let mut list = lb_endpoints;
     match lb_config {
         None => {}
@@ -241,21 +234,11 @@ fn one(cx: &mut Conversion<'_>, place: &Place, endpoint: pb::LbEndpoint) -> Read
         observability_name,
     } = endpoint;
     let n = &mut cx.notes;
-    n.note(
-        "endpoints.health_check_config",
-        &health_check_config,
-        "endpoints are not probed",
-    );
-    n.note(
-        "endpoints.additional_addresses",
-        &additional_addresses,
-        "the first address is used",
-    );
-    n.note(
-        "endpoints.observability_name",
-        &observability_name,
-        "endpoints are shown by their address",
-    );
+    named!(n, "endpoints.", {
+        health_check_config => "endpoints are not probed",
+        additional_addresses => "the first address is used",
+        observability_name => "endpoints are shown by their address",
+    });
     let weight = uint(load_balancing_weight).unwrap_or(1);
     refuse_if(weight == 0, "load_balancing_weight", "must be at least 1")?;
     let metadata = metadata.as_ref();

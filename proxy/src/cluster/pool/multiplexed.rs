@@ -14,6 +14,7 @@ use h2::client::{Builder, SendRequest};
 use super::EndpointPool;
 use super::channel::{Channel, Kind, Life, UpstreamFacts};
 use crate::http::codec::h2::coalesce::{Flusher, coalesce};
+use crate::http::codec::h2::keepalive::Keepalive;
 use crate::http::codec::h2::{SEND_BUFFER, Windows};
 use crate::http::config::Http2Options;
 use crate::http::deadline::Deadline;
@@ -94,12 +95,13 @@ impl Multiplexed {
             home,
         } = opened;
         let (io, flusher) = coalesce(io);
-        let (sender, connection) = builder(options).handshake::<_, Bytes>(io).await?;
+        let (sender, mut connection) = builder(options).handshake::<_, Bytes>(io).await?;
+        let keepalive = Keepalive::new(options.keepalive, || connection.ping_pong());
         let closed = Rc::new(Cell::new(false));
         let ended = Rc::clone(&closed);
         let (born, priority) = (life.born, life.permit.priority());
         tokio::task::spawn_local(async move {
-            let outcome = drive(connection, flusher, until).await;
+            let outcome = drive(connection, keepalive, (flusher, until)).await;
             ended.set(true);
             // The place among the cluster's connections is free when the socket is closed, not before.
             drop(life);
@@ -195,14 +197,22 @@ fn builder(options: &Http2Options) -> Builder {
     builder
 }
 
-/// Runs the connection until it ends; what it writes in one turn leaves together. A server that has not said anything
-/// until `until` does not speak HTTP/2.
-async fn drive<C>(mut connection: C, flusher: Flusher<Stream>, until: Instant) -> io::Result<()>
+/// Runs the connection until it ends or its peer does not answer any more; what it writes in one turn leaves together. A
+/// server that has not said anything until `until` does not speak HTTP/2.
+async fn drive<C>(
+    mut connection: C,
+    mut keepalive: Keepalive,
+    (flusher, until): (Flusher<Stream>, Instant),
+) -> io::Result<()>
 where
     C: Future<Output = Result<(), h2::Error>> + Unpin,
 {
     let mut silence = Some(Deadline::default());
     poll_fn(|cx| {
+        if keepalive.poll(cx).is_ready() {
+            let lost = "the peer did not answer a PING in time";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, lost)));
+        }
         let state = Pin::new(&mut connection).poll(cx).map_err(io::Error::other);
         if let Poll::Ready(Err(error)) = flusher.poll_flush(cx) {
             return Poll::Ready(Err(error));

@@ -16,8 +16,9 @@ use xds_proto::pb::google::protobuf as gp;
 use super::{
     AccessLogConfig, AccessLogFilter, AccessLogFormat, AccessLogSink, Comparison, JsonField,
 };
+use crate::config::not_honoured::named;
 use crate::config::wire::{
-    Conversion, Read, bad, data, known, nonempty, required, type_name, unpack,
+    Conversion, Read, bad, data_once, known, nonempty, required, type_name, unpack,
 };
 
 const FILE: &str = "envoy.extensions.access_loggers.file.v3.FileAccessLog";
@@ -133,26 +134,20 @@ fn log_format(
 ) -> Read<AccessLogFormat> {
     let core::SubstitutionFormatString {
         omit_empty_values,
-        content_type: _,
+        content_type: _, // of replies that have this form; a log has none
         formatters,
-        json_format_options: _,
+        json_format_options: _, // keys are always sorted, as its one option asks
         format,
     } = format;
-    cx.notes.note(
-        "access_log.log_format.omit_empty_values",
-        &omit_empty_values,
-        "empty values are written as -",
-    );
-    cx.notes.note(
-        "access_log.log_format.formatters",
-        &formatters,
-        "only the built-in operators are known",
-    );
+    named!(cx.notes, "access_log.log_format.", {
+        omit_empty_values => "empty values are written as -",
+        formatters => "only the built-in operators are known",
+    });
     Ok(match required("log_format", format)? {
         Format::TextFormat(text) => AccessLogFormat::Text(text),
         Format::JsonFormat(fields) => AccessLogFormat::Json(json(&fields)),
         Format::TextFormatSource(source) => {
-            let bytes = data("log_format.text_format_source", source)?;
+            let bytes = data_once(cx, "log_format.text_format_source", source)?;
             AccessLogFormat::Text(
                 String::from_utf8(bytes).map_err(bad("log_format.text_format_source"))?,
             )
@@ -232,7 +227,7 @@ fn comparison_of(comparison: Option<pb::ComparisonFilter>) -> Read<(Comparison, 
     let pb::ComparisonFilter { op, value } = required("comparison", comparison)?;
     let core::RuntimeUInt32 {
         default_value,
-        runtime_key: _,
+        runtime_key: _, // see `wire::runtime_fraction`
     } = required("comparison.value", value)?;
     let op = match known("comparison.op", op)? {
         Op::Eq => Comparison::Equal,

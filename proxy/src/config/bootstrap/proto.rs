@@ -1,7 +1,5 @@
 //! From the wire message to [`Bootstrap`], every field named.
 
-use xds_proto::pb::envoy::config::core::v3::address::Address;
-use xds_proto::pb::envoy::config::core::v3::socket_address::PortSpecifier;
 use xds_proto::pb::envoy::config::core::v3::{self as core, ConfigSource};
 
 use super::{Bootstrap, InvalidBootstrap, pb};
@@ -9,6 +7,8 @@ use crate::config::ads::StreamConfig;
 use crate::config::invalid::InvalidField;
 use crate::config::not_honoured::NotHonouredFields;
 use crate::config::source::Source;
+use crate::config::wire;
+use crate::transport::Address;
 
 const UNUSED: &str = "it has no effect";
 
@@ -242,25 +242,13 @@ fn socket_address(
     address: core::Address,
     field: &str,
 ) -> Result<std::net::SocketAddr, InvalidBootstrap> {
-    let Some(Address::SocketAddress(address)) = address.address else {
-        return Err(InvalidBootstrap::field(
+    let address = wire::address(field, Some(address))
+        .map_err(|error| InvalidBootstrap::field(error.path, error.reason))?;
+    match address {
+        Address::Ip(address) => Ok(address),
+        Address::Unix(_) => Err(InvalidBootstrap::field(
             field,
             "must be a socket_address with an IP address and a port",
-        ));
-    };
-    let ip = address.address.parse().map_err(|_| {
-        InvalidBootstrap::field(
-            format!("{field}.socket_address.address"),
-            format!("{:?} is not an IP address", address.address),
-        )
-    })?;
-    match address.port_specifier {
-        Some(PortSpecifier::PortValue(port)) if port <= u32::from(u16::MAX) => Ok(
-            std::net::SocketAddr::new(ip, u16::try_from(port).expect("checked above")),
-        ),
-        other => Err(InvalidBootstrap::field(
-            format!("{field}.socket_address.port_value"),
-            format!("must be a number up to 65535, found {other:?}"),
         )),
     }
 }

@@ -30,7 +30,7 @@ fn an_injected_pod_becomes_a_node_and_an_xds_cluster() {
     let node = &sidecar.bootstrap.node;
     assert_eq!(node.id, "sidecar~10.0.0.7~a-1.shop~shop.svc.cluster.local");
     assert_eq!(node.cluster, "a.shop");
-    let metadata = protobuf_struct::to_map(node.metadata.as_ref().unwrap());
+    let metadata = xds_proto::protobuf_struct::to_map(node.metadata.as_ref().unwrap());
     assert_eq!(metadata["CLUSTER_ID"], "east");
     assert_eq!(metadata["PROXY_CONFIG"]["concurrency"], 2.0);
     assert_eq!(

@@ -2,6 +2,7 @@
 
 pub(crate) mod coalesce;
 pub(crate) mod head;
+pub(crate) mod keepalive;
 pub(crate) mod stream;
 
 /// What we offer as receiver, both as server and as client; large enough to keep a long link busy, small enough not to

@@ -142,8 +142,6 @@ pub struct ForwardedRules {
 pub struct InternalAddresses {
     /// Address ranges.
     pub ranges: Vec<IpNet>,
-    /// Unix sockets too.
-    pub unix_sockets: bool,
 }
 
 /// `x-request-id` rules.
@@ -164,24 +162,6 @@ pub struct Http1Options {
     pub accept_http_10: bool,
     /// The host of an HTTP/1.0 request that names none.
     pub default_host_for_http_10: Option<Arc<str>>,
-    /// How header names are written.
-    pub header_case: HeaderCase,
-    /// Trailers pass.
-    pub enable_trailers: bool,
-    /// Framing errors in requests close only the stream where that is safe.
-    pub keep_open_on_error: bool,
-}
-
-/// How HTTP/1 header names are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum HeaderCase {
-    /// Lower case.
-    #[default]
-    Lower,
-    /// `Content-Type`.
-    Proper,
-    /// As the sender wrote them.
-    Preserve,
 }
 
 /// HTTP/2 rules; `None` is this proxy's own default.
@@ -197,8 +177,6 @@ pub struct Http2Options {
     pub hpack_table_size: Option<u32>,
     /// Largest frame.
     pub max_frame_size: Option<u32>,
-    /// Extended CONNECT (RFC 8441).
-    pub allow_connect: bool,
     /// PINGs.
     pub keepalive: Option<Http2Keepalive>,
 }
@@ -229,6 +207,4 @@ pub enum StripPort {
 pub struct SchemeRules {
     /// Written over whatever came.
     pub overwrite: Option<Arc<str>>,
-    /// The upstream sees the scheme of its own transport.
-    pub match_upstream: bool,
 }

@@ -21,9 +21,10 @@ use super::{
 };
 use crate::config::access_log::proto as access_log;
 use crate::config::invalid::InvalidField;
+use crate::config::not_honoured::named;
 use crate::config::source::Source;
 use crate::config::wire::{
-    Conversion, Read, at, each, flag, known, nonempty, refuse_if, required, uint,
+    Conversion, Read, at, each, flag, known, nonempty, refuse_if, refused, required, uint,
 };
 use crate::http::filter::proto as filters;
 use crate::http::route::RouteTable;
@@ -73,7 +74,7 @@ pub(crate) fn read(
         forward_client_cert_details,
         set_current_client_cert_details,
         forward_client_cert_matcher,
-        proxy_100_continue,
+        proxy_100_continue: _, // a 100 always comes from the upstream; false is unset on the wire
         represent_ipv4_remote_address_as_ipv4_mapped_ipv6,
         upgrade_configs,
         normalize_path,
@@ -106,103 +107,38 @@ pub(crate) fn read(
         mutation,
         "extensions that edit headers are not supported",
     )?;
-    refuse_if(
-        forward_client_cert_matcher.is_some(),
-        "forward_client_cert_matcher",
-        "is not supported",
-    )?;
-    refuse_if(
-        path_normalization_options.is_some(),
-        "path_normalization_options",
-        "use normalize_path and merge_slashes",
-    )?;
+    refused!({
+        forward_client_cert_matcher => "is not supported",
+        path_normalization_options => "use normalize_path and merge_slashes",
+    });
     let n = &mut cx.notes;
-    n.note(
-        "add_user_agent",
-        &add_user_agent,
-        "the client's user agent is passed on",
-    );
-    n.note(
-        "tracing",
-        &tracing,
-        "no spans are reported; trace headers pass through",
-    );
-    n.note(
-        "http1_safe_max_connection_duration",
-        &http1_safe_max_connection_duration,
-        "always so",
-    );
-    n.note(
-        "http3_protocol_options",
-        &http3_protocol_options,
-        "there is no HTTP/3",
-    );
-    n.note(
-        "drain_timeout_jitter",
-        &drain_timeout_jitter,
-        "the drain timeout is exact",
-    );
-    n.note(
-        "stream_flush_timeout",
-        &stream_flush_timeout,
-        "the stream idle timeout counts",
-    );
-    n.note(
-        "access_log_flush_interval",
-        &access_log_flush_interval,
-        "requests are written at their end",
-    );
-    n.note(
-        "flush_access_log_on_new_request",
-        &flush_access_log_on_new_request,
-        "requests are written at their end",
-    );
-    n.note(
-        "access_log_options",
-        &access_log_options,
-        "requests are written at their end",
-    );
+    named!(n, "", {
+        add_user_agent => "the client's user agent is passed on",
+        tracing => "no spans are reported; trace headers pass through",
+        http1_safe_max_connection_duration => "always so",
+        http3_protocol_options => "there is no HTTP/3",
+        drain_timeout_jitter => "the drain timeout is exact",
+        stream_flush_timeout => "the stream idle timeout counts",
+        access_log_flush_interval => "requests are written at their end",
+        flush_access_log_on_new_request => "requests are written at their end",
+        access_log_options => "requests are written at their end",
+    });
     let mapped = represent_ipv4_remote_address_as_ipv4_mapped_ipv6;
     n.note(
         "represent_ipv4_remote_address_as_ipv4_mapped_ipv6",
         &mapped,
         "IPv4 addresses stay as they are",
     );
-    n.note(
-        "local_reply_config",
-        &local_reply_config,
-        "replies of the proxy keep their own form",
-    );
-    n.note(
-        "proxy_status_config",
-        &proxy_status_config,
-        "proxy-status is not written",
-    );
-    n.note(
-        "typed_header_validation_config",
-        &typed_header_validation_config,
-        "heads are always checked",
-    );
-    n.note(
-        "append_x_forwarded_port",
-        &append_x_forwarded_port,
-        "x-forwarded-port is not written",
-    );
-    n.note(
-        "append_local_overload",
-        &append_local_overload,
-        "x-envoy-local-overloaded is not written",
-    );
-    n.note(
-        "add_proxy_protocol_connection_state",
-        &add_proxy_protocol_connection_state,
-        "the state is not shared with filters",
-    );
-    n.note(
-        "forward_proto_config",
-        &forward_proto_config,
-        "x-forwarded-proto follows the connection",
-    );
+    named!(n, "", {
+        local_reply_config => "replies of the proxy keep their own form",
+        proxy_status_config => "proxy-status is not written",
+        typed_header_validation_config => "heads are always checked",
+        append_x_forwarded_port => "x-forwarded-port is not written",
+        append_local_overload => "x-envoy-local-overloaded is not written",
+        add_proxy_protocol_connection_state => "the state is not shared with filters",
+        stream_error_on_invalid_http_message => "a malformed message ends its connection in HTTP/1 and its stream in HTTP/2",
+        forward_proto_config => "x-forwarded-proto follows the connection",
+    });
     let common = common_http_protocol_options.unwrap_or_default();
     let timeouts = limits::TimeoutFields {
         stream_idle: stream_idle_timeout,
@@ -246,21 +182,16 @@ pub(crate) fn read(
             always_set_in_response: always_set_request_id_in_response,
         },
         access_logs: access_log::all(cx, logs)?,
-        http1: {
-            let mut http1 = codec::http1(
-                cx,
-                "http_protocol_options",
-                http_protocol_options.unwrap_or_default(),
-            )?;
-            http1.keep_open_on_error |= flag(stream_error_on_invalid_http_message).unwrap_or(false);
-            http1
-        },
+        http1: codec::http1(
+            cx,
+            "http_protocol_options",
+            http_protocol_options.unwrap_or_default(),
+        )?,
         http2: codec::http2(
             cx,
             "http2_protocol_options",
             http2_protocol_options.unwrap_or_default(),
         )?,
-        proxy_100_continue,
         strip_port: strip_port(strip_matching_host_port, strip_port_mode),
         strip_trailing_host_dot,
         scheme: scheme(cx, scheme_header_transformation),
@@ -335,11 +266,9 @@ fn upgrade(config: hcm::UpgradeConfig) -> Read<Upgrade> {
         filters,
         enabled,
     } = config;
-    refuse_if(
-        !filters.is_empty(),
-        "filters",
-        "a filter chain of its own is not supported",
-    )?;
+    refused!({
+        filters => "a filter chain of its own is not supported",
+    });
     Ok(Upgrade {
         protocol: upgrade_type.to_ascii_lowercase().into(),
         enabled: flag(enabled).unwrap_or(true),
@@ -362,16 +291,11 @@ fn scheme(cx: &mut Conversion<'_>, value: Option<core::SchemeHeaderTransformatio
     else {
         return SchemeRules::default();
     };
-    cx.notes.note(
-        "scheme_header_transformation.match_upstream",
-        &match_upstream,
-        "the scheme follows the client's connection",
-    );
+    named!(cx.notes, "scheme_header_transformation.", {
+        match_upstream => "the scheme follows the client's connection",
+    });
     let overwrite = transformation.map(|Transformation::SchemeToOverwrite(scheme)| scheme.into());
-    SchemeRules {
-        overwrite,
-        match_upstream,
-    }
+    SchemeRules { overwrite }
 }
 
 /// The default extension writes random UUIDs; its option to sample by trace reason has no meaning without spans.

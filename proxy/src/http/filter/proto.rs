@@ -17,9 +17,11 @@ use xds_proto::pb::envoy::extensions::filters::network::http_connection_manager:
 use xds_proto::pb::envoy::extensions::filters::network::http_connection_manager::v3::http_filter::ConfigType;
 use xds_proto::pb::google::protobuf::Any;
 
-use super::{FaultPolicy, Filter, Filters, PerFilter, RbacFilter, RbacVerdict};
+use super::{Filter, FilterKind, Filters, PerFilter, RbacVerdict, RouteFilter};
 use crate::config::invalid::InvalidField;
-use crate::config::wire::{Conversion, Read, at, refuse_if, type_name, unpack};
+use crate::config::not_honoured::named;
+use crate::config::wire::{Conversion, Read, at, flag, refuse_if, type_name, unpack};
+use crate::listener::filter_chain::Verdict;
 
 const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
 const FAULT: &str = "envoy.extensions.filters.http.fault.v3.HTTPFault";
@@ -85,46 +87,53 @@ fn one(cx: &mut Conversion<'_>, filter: pb::HttpFilter) -> Read<Option<Found>> {
         None if name == "envoy.filters.http.router" => return Ok(Some(Found::Router)),
         None => Any::default(),
     };
-    if disabled {
-        cx.notes.push(
-            &format!("http_filters {name}"),
-            "it is disabled, and routes cannot enable it",
-        );
-        let rbac = type_name(&any) == RBAC;
-        return Ok(rbac.then(|| guard(&name, None)));
-    }
-    let found = match type_name(&any) {
+    let kind = match type_name(&any) {
         ROUTER => {
+            refuse_if(disabled, "disabled", "the router cannot be disabled")?;
             router(cx, unpack(&any)?)?;
-            Found::Router
+            return Ok(Some(Found::Router));
         }
-        FAULT => Found::Filter(Filter::Fault(Arc::new(fault::read(
+        FAULT => FilterKind::Fault(Arc::new(fault::read(
             cx,
             unpack::<fault_pb::HttpFault>(&any)?,
-        )?))),
+        )?)),
         CORS => {
             let cors_pb::Cors {} = unpack(&any)?;
-            Found::Filter(Filter::Cors)
+            FilterKind::Cors
         }
-        RBAC => guard(&name, rbac::http(cx, unpack::<rbac_pb::Rbac>(&any)?)?),
+        RBAC => match rbac::http(cx, unpack::<rbac_pb::Rbac>(&any)?) {
+            Ok(verdict) => FilterKind::Rbac(verdict.unwrap_or_else(RbacVerdict::allow)),
+            Err(_) if disabled => not_known(cx, &name, RBAC),
+            Err(error) => return Err(error),
+        },
         _ if is_harmless_type(&any) => return Ok(None),
         kind if is_optional => {
             cx.notes.push(
                 &format!("http_filters {name} ({kind})"),
-                "the filter is not known and is optional",
+                "the filter is not known and is_optional",
             );
             return Ok(None);
         }
+        kind if disabled => not_known(cx, &name, kind),
         kind => return Err(unknown(&name, kind)),
     };
-    Ok(Some(found))
+    Ok(Some(Found::Filter(Filter {
+        name: name.into(),
+        enabled: !disabled,
+        kind,
+    })))
 }
 
-fn guard(name: &str, verdict: Option<RbacVerdict>) -> Found {
-    Found::Filter(Filter::Rbac(RbacFilter {
-        name: name.into(),
-        verdict: verdict.unwrap_or_else(RbacVerdict::allow),
-    }))
+/// A disabled filter that cannot be followed, and may be a guard: where a route enables it, requests are refused.
+fn not_known(cx: &mut Conversion<'_>, name: &str, kind: &str) -> FilterKind {
+    cx.notes.push(
+        &format!("http_filters {name} ({kind})"),
+        "it is disabled and cannot be followed; routes that enable it are closed",
+    );
+    FilterKind::Unknown(RbacVerdict {
+        verdict: Verdict::Deny,
+        policy: Some(format!("filter {name} is not supported").into()),
+    })
 }
 
 fn unknown(name: &str, kind: &str) -> InvalidField {
@@ -157,48 +166,33 @@ pub(crate) fn is_harmless_type(any: &Any) -> bool {
 
 fn router(cx: &mut Conversion<'_>, router: router_pb::Router) -> Read<()> {
     let router_pb::Router {
-        dynamic_stats: _,
+        dynamic_stats,
         start_child_span,
         upstream_log,
         upstream_log_options,
         suppress_envoy_headers,
         strict_check_headers,
         respect_expected_rq_timeout,
-        suppress_grpc_request_failure_code_stats: _,
+        suppress_grpc_request_failure_code_stats,
         upstream_http_filters,
-        reject_connect_request_early_data: _,
+        reject_connect_request_early_data: _, // CONNECT is refused
     } = router;
     let n = &mut cx.notes;
+    let no_statistics = flag(dynamic_stats) == Some(false);
     n.note(
-        "router.start_child_span",
-        &start_child_span,
-        "no spans are reported",
+        "router.dynamic_stats",
+        &no_statistics,
+        "clusters keep their statistics",
     );
-    n.note(
-        "router.upstream_log",
-        &upstream_log,
-        "only the connection manager's log is written",
-    );
-    n.note(
-        "router.upstream_log_options",
-        &upstream_log_options,
-        "only the connection manager's log is written",
-    );
-    n.note(
-        "router.suppress_envoy_headers",
-        &suppress_envoy_headers,
-        "x-envoy headers are written",
-    );
-    n.note(
-        "router.strict_check_headers",
-        &strict_check_headers,
-        "x-envoy headers that are malformed do not count",
-    );
-    n.note(
-        "router.respect_expected_rq_timeout",
-        &respect_expected_rq_timeout,
-        "the route's timeout counts",
-    );
+    named!(n, "router.", {
+        suppress_grpc_request_failure_code_stats => "responses count by their status",
+        start_child_span => "no spans are reported",
+        upstream_log => "only the connection manager's log is written",
+        upstream_log_options => "only the connection manager's log is written",
+        suppress_envoy_headers => "x-envoy headers are written",
+        strict_check_headers => "x-envoy headers that are malformed do not count",
+        respect_expected_rq_timeout => "the route's timeout counts",
+    });
     for filter in &upstream_http_filters {
         let codec = filter.name == "envoy.filters.http.upstream_codec";
         refuse_if(
@@ -238,22 +232,13 @@ fn route_filter(
         is_optional,
         disabled,
     } = unpack(&any)?;
-    if disabled {
-        switch_off(read, name);
-        return Ok(());
-    }
-    match config {
-        Some(config) => known_route_filter(cx, read, (name, config), is_optional),
-        None => Ok(()),
-    }
-}
-
-fn switch_off(read: &mut PerFilter, name: &str) {
-    if name == "envoy.filters.http.fault" {
-        read.fault = Some(Arc::new(FaultPolicy::default()));
-    }
-    // whatever kind of filter it is: only an authorization filter of that name asks
-    read.rbac.insert(name.into(), RbacVerdict::allow());
+    let said = match config.filter(|config| !config.type_url.is_empty()) {
+        _ if disabled => RouteFilter::Off,
+        None => RouteFilter::On,
+        Some(config) => return known_route_filter(cx, read, (name, config), is_optional),
+    };
+    read.filters.insert(name.into(), said);
+    Ok(())
 }
 
 fn known_route_filter(
@@ -262,27 +247,31 @@ fn known_route_filter(
     (name, any): (&str, Any),
     is_optional: bool,
 ) -> Read<()> {
-    match type_name(&any) {
-        FAULT => {
-            read.fault = Some(Arc::new(fault::read(
-                cx,
-                unpack::<fault_pb::HttpFault>(&any)?,
-            )?))
-        }
-        CORS_POLICY => read.cors = cors::read(cx, unpack(&any)?)?.map(Arc::new),
+    let said = match type_name(&any) {
+        FAULT => RouteFilter::Fault(Arc::new(fault::read(
+            cx,
+            unpack::<fault_pb::HttpFault>(&any)?,
+        )?)),
+        CORS_POLICY => match cors::read(cx, unpack(&any)?)? {
+            Some(policy) => RouteFilter::Cors(Arc::new(policy)),
+            None => RouteFilter::Off,
+        },
         RBAC_PER_ROUTE => {
             let rbac_pb::RbacPerRoute { rbac } = unpack(&any)?;
             let verdict = rbac.map(|rbac| rbac::http(cx, rbac)).transpose()?.flatten();
-            read.rbac
-                .insert(name.into(), verdict.unwrap_or_else(RbacVerdict::allow));
+            RouteFilter::Rbac(verdict.unwrap_or_else(RbacVerdict::allow))
         }
-        _ if is_harmless_type(&any) => {}
-        kind if is_optional => cx.notes.push(
-            &format!("typed_per_filter_config[{name}] ({kind})"),
-            "the filter is optional",
-        ),
+        _ if is_harmless_type(&any) => return Ok(()),
+        kind if is_optional => {
+            cx.notes.push(
+                &format!("typed_per_filter_config[{name}] ({kind})"),
+                "the filter is not known and is_optional",
+            );
+            return Ok(());
+        }
         kind => return Err(unknown(name, kind)),
-    }
+    };
+    read.filters.insert(name.into(), said);
     Ok(())
 }
 

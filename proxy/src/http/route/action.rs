@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::RouteTimeouts;
 use super::hash::HashPolicy;
 use super::headers::HeaderEdits;
-use super::matching::{Fraction, RequestFacts};
+use super::matching::RequestFacts;
 use super::retry::RetryPolicy;
 use super::rewrite::{HostRewrite, PathRewrite};
 use crate::cluster::subset::SubsetMatch;
@@ -49,8 +49,6 @@ pub struct Forward {
     pub retry: Option<Arc<RetryPolicy>>,
     /// What the load balancer hashes.
     pub hash: Vec<HashPolicy>,
-    /// Who gets a copy.
-    pub mirrors: Vec<Mirror>,
     /// Upgrades in which the route differs from the connection manager.
     pub upgrades: Vec<Upgrade>,
     /// Which of the two sets of limits of the cluster counts.
@@ -104,7 +102,7 @@ pub struct WeightedCluster {
     pub response_headers: HeaderEdits,
     /// The authority that the upstream sees, over the route's.
     pub host: HostRewrite,
-    /// What filters do here.
+    /// What filters do here; what it does not say, the route says.
     pub per_filter: PerFilter,
 }
 
@@ -250,23 +248,4 @@ pub struct DirectResponse {
     pub body: Bytes,
     /// Media type of the body, where the configuration names one.
     pub content_type: Option<Arc<str>>,
-}
-
-/// A cluster that gets copies of requests.
-#[derive(Debug)]
-pub struct Mirror {
-    /// The cluster, or the header that names it.
-    pub cluster: WeightedName,
-    /// The share of requests that are copied; `None` is all.
-    pub fraction: Option<Fraction>,
-    /// `-shadow` is not appended to the authority.
-    pub keep_host: bool,
-}
-
-impl Mirror {
-    /// Whether a request is copied; `random` is uniform over all of `u64`.
-    pub fn applies(&self, random: u64) -> bool {
-        self.fraction
-            .is_none_or(|fraction| fraction.includes(random))
-    }
 }

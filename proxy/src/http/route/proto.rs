@@ -2,7 +2,9 @@
 #![allow(deprecated, reason = "every field is looked at, deprecated ones too")]
 
 mod action;
+mod clusters;
 mod forward;
+mod hash;
 mod headers;
 mod matching;
 mod retry;
@@ -15,11 +17,12 @@ use xds_proto::pb::envoy::config::route::v3 as pb;
 use xds_proto::pb::envoy::config::route::v3::virtual_host::TlsRequirementType;
 
 use super::table::HostIndex;
-use super::{HeaderEdits, Mirror, RequireTls, RetryPolicy, Route, RouteTable, VirtualHost};
+use super::{HeaderEdits, RequireTls, RetryPolicy, Route, RouteTable, VirtualHost};
 use crate::config::invalid::{InvalidField, InvalidRoute};
+use crate::config::not_honoured::named;
 use crate::config::origin::Origin;
 use crate::config::wire::{
-    Conversion, Read, at, bad, each, known, nonempty, origin, refuse_if, uint,
+    Conversion, Read, at, bad, each, flag, known, nonempty, origin, refuse_if, refused, uint,
 };
 use crate::http::filter::PerFilter;
 use crate::http::filter::proto as filters;
@@ -33,7 +36,6 @@ struct Outer {
     response: HeaderEdits,
     most_specific_wins: bool,
     retry: Option<Arc<RetryPolicy>>,
-    mirrors: Vec<pb::route_action::RequestMirrorPolicy>,
     per_filter: PerFilter,
     buffer_limit: Option<u32>,
     max_body: usize,
@@ -91,7 +93,7 @@ impl Table {
             request_headers_to_add,
             request_headers_to_remove,
             most_specific_header_mutations_wins,
-            validate_clusters: _,
+            validate_clusters,
             max_direct_response_body_size_bytes,
             cluster_specifier_plugins,
             request_mirror_policies,
@@ -102,16 +104,10 @@ impl Table {
             metadata,
             route_specifiers,
         } = table;
-        refuse_if(
-            vhds.is_some(),
-            "vhds",
-            "virtual hosts by VHDS are not supported",
-        )?;
-        refuse_if(
-            !internal_only_headers.is_empty(),
-            "internal_only_headers",
-            "is not supported; remove the headers with request_headers_to_remove",
-        )?;
+        refused!({
+            vhds => "virtual hosts by VHDS are not supported",
+            internal_only_headers => "is not supported; remove the headers with request_headers_to_remove",
+        });
         let mandatory = cluster_specifier_plugins
             .iter()
             .any(|plugin| !plugin.is_optional);
@@ -120,22 +116,26 @@ impl Table {
             "cluster_specifier_plugins",
             "plugins are not supported",
         )?;
-        refuse_if(
-            !vhost_header.is_empty(),
-            "vhost_header",
-            "is not supported; virtual hosts follow the authority",
-        )?;
+        refused!({
+            vhost_header => "is not supported; virtual hosts follow the authority",
+        });
         let parameters = ignore_path_parameters_in_path_matching;
         refuse_if(
             parameters,
             "ignore_path_parameters_in_path_matching",
             "is not supported",
         )?;
-        refuse_if(
-            !route_specifiers.is_empty(),
-            "route_specifiers",
-            "is not supported",
-        )?;
+        refused!({
+            route_specifiers => "is not supported",
+        });
+        named!(cx.notes, "", {
+            request_mirror_policies => "requests are not copied",
+        });
+        cx.notes.note(
+            "validate_clusters",
+            &flag(validate_clusters).unwrap_or(false),
+            "clusters may come later than routes that name them",
+        );
         let outer = Outer {
             request: headers::edits(
                 "request_headers",
@@ -148,7 +148,6 @@ impl Table {
                 response_headers_to_remove,
             )?,
             most_specific_wins: most_specific_header_mutations_wins,
-            mirrors: request_mirror_policies,
             per_filter: filters::per_filter(cx, typed_per_filter_config)?,
             max_body: uint(max_direct_response_body_size_bytes).unwrap_or(4096) as usize,
             ..Outer::default()
@@ -211,45 +210,21 @@ fn virtual_host(
         "matcher",
         "matcher trees are not supported; list routes",
     )?;
-    refuse_if(
-        !route_specifiers.is_empty(),
-        "route_specifiers",
-        "is not supported",
-    )?;
-    refuse_if(
-        !rate_limits.is_empty(),
-        "rate_limits",
-        "rate limits are not supported",
-    )?;
-    refuse_if(
-        retry_policy_typed_config.is_some(),
-        "retry_policy_typed_config",
-        "use retry_policy",
-    )?;
+    refused!({
+        route_specifiers => "is not supported",
+        rate_limits => "rate limits are not supported",
+        retry_policy_typed_config => "use retry_policy",
+    });
     refuse_if(domains.is_empty(), "domains", "at least one is required")?;
     let noted = cx.notes.count();
-    cx.notes.note(
-        "virtual_hosts.virtual_clusters",
-        &virtual_clusters,
-        "the statistics are not kept",
-    );
-    cx.notes.note(
-        "virtual_hosts.hedge_policy",
-        &hedge_policy,
-        "requests are not hedged",
-    );
-    let header = "the header is not written";
-    cx.notes.note(
-        "virtual_hosts.include_is_timeout_retry_header",
-        &include_is_timeout_retry_header,
-        header,
-    );
+    named!(cx.notes, "virtual_hosts.", {
+        virtual_clusters => "the statistics are not kept",
+        hedge_policy => "requests are not hedged",
+        include_is_timeout_retry_header => "the header is not written",
+        request_mirror_policies => "requests are not copied",
+    });
     let mut per_filter = filters::per_filter(cx, typed_per_filter_config)?;
-    if let (None, Some(cors)) = (&per_filter.cors, cors) {
-        per_filter.cors = filters::route_cors(cx, cors)
-            .map_err(at("cors"))?
-            .map(Arc::new);
-    }
+    per_filter.cors = filters::route_cors(cx, cors).map_err(at("cors"))?;
     let per_filter = per_filter.or(&table.per_filter);
     let request = headers::edits(
         "request_headers",
@@ -270,11 +245,6 @@ fn virtual_host(
         response: headers::in_order(response, &table.response, table.most_specific_wins),
         most_specific_wins: table.most_specific_wins,
         retry: retry.map(Arc::new),
-        mirrors: if request_mirror_policies.is_empty() {
-            table.mirrors.clone()
-        } else {
-            request_mirror_policies
-        },
         per_filter: per_filter.clone(),
         buffer_limit: buffer_limit(request_body_buffer_limit, per_request_buffer_limit_bytes),
         max_body: table.max_body,
@@ -322,7 +292,7 @@ fn route(cx: &mut Conversion<'_>, route: pb::Route, outer: &Outer) -> Read<Route
         name,
         r#match,
         metadata,
-        decorator,
+        decorator: _, // names spans, which are not reported; Istio sets it on every route
         typed_per_filter_config,
         request_headers_to_add,
         request_headers_to_remove,
@@ -335,17 +305,15 @@ fn route(cx: &mut Conversion<'_>, route: pb::Route, outer: &Outer) -> Read<Route
         route_specifiers,
         action,
     } = route;
-    refuse_if(
-        !route_specifiers.is_empty(),
-        "route_specifiers",
-        "is not supported",
-    )?;
-    // The decorator names spans, and Istio sets it on every route; there are no spans to name.
-    let _names_spans = decorator;
-    cx.notes
-        .note("routes.tracing", &tracing, "no spans are reported");
+    refused!({
+        route_specifiers => "is not supported",
+    });
+    named!(cx.notes, "routes.", {
+        tracing => "no spans are reported",
+    });
     let mut per_filter = filters::per_filter(cx, typed_per_filter_config)?;
     let action = action::read(cx, action, outer, &mut per_filter)?;
+    let per_filter = per_filter.or(&outer.per_filter);
     let request = headers::edits(
         "request_headers",
         request_headers_to_add,
@@ -365,7 +333,7 @@ fn route(cx: &mut Conversion<'_>, route: pb::Route, outer: &Outer) -> Read<Route
         action,
         request_headers: headers::in_order(request, &outer.request, outer.most_specific_wins),
         response_headers: headers::in_order(response, &outer.response, outer.most_specific_wins),
-        per_filter: per_filter.or(&outer.per_filter),
+        per_filter,
         stat_prefix: (!stat_prefix.is_empty()).then(|| stat_prefix.into()),
         request_buffer_limit: buffer_limit(
             request_body_buffer_limit,
@@ -373,25 +341,5 @@ fn route(cx: &mut Conversion<'_>, route: pb::Route, outer: &Outer) -> Read<Route
         )
         .or(outer.buffer_limit),
         origin: origin(metadata.as_ref()),
-    })
-}
-
-fn mirrors(
-    cx: &mut Conversion<'_>,
-    own: Vec<pb::route_action::RequestMirrorPolicy>,
-    outer: &Outer,
-) -> Read<Vec<Mirror>> {
-    let policies = if own.is_empty() {
-        outer.mirrors.clone()
-    } else {
-        own
-    };
-    cx.notes.note(
-        "routes.route.request_mirror_policies",
-        &policies,
-        "requests are not copied",
-    );
-    each("request_mirror_policies", policies, |policy| {
-        forward::mirror(policy)
     })
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::http::head::HeaderKey;
 use crate::matcher::HeaderMatcher;
 
 /// When and how a request is tried again.
@@ -27,30 +26,10 @@ pub struct RetryPolicy {
     pub base_interval: Duration,
     /// Longest pause.
     pub max_interval: Duration,
-    /// Pauses that the upstream asks for.
-    pub rate_limited: Option<RateLimitedBackOff>,
     /// Endpoints that were tried are avoided.
     pub avoid_previous_hosts: bool,
     /// Draws of an endpoint before one that was tried is accepted after all.
     pub host_selection_attempts: u32,
-}
-
-/// Pauses that the upstream asks for in response headers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RateLimitedBackOff {
-    /// The headers, and what they hold.
-    pub headers: Vec<(HeaderKey, ResetFormat)>,
-    /// Longest pause.
-    pub max_interval: Duration,
-}
-
-/// What a rate-limit header holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ResetFormat {
-    /// Seconds from now.
-    Seconds,
-    /// A Unix time.
-    UnixTimestamp,
 }
 
 /// Reasons for another attempt, as a set.

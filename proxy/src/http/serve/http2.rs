@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::PREFACE_TIMEOUT;
 use crate::http::codec::h1::connection::Connection;
 use crate::http::codec::h2::coalesce::coalesce;
+use crate::http::codec::h2::keepalive::Keepalive;
 use crate::http::codec::h2::stream::Stream as Http2Stream;
 use crate::http::codec::h2::{SEND_BUFFER, Windows, head};
 use crate::http::codec::leg::Leg;
@@ -56,6 +57,8 @@ async fn run<IO: AsyncRead + AsyncWrite + Unpin>(io: IO, downstream: &Downstream
             .increment(&downstream.local.shard);
         return;
     };
+    let rules = downstream.site.config.http2.keepalive;
+    let mut keepalive = Keepalive::new(rules, || connection.ping_pong());
     let mut streams = FuturesUnordered::new();
     let mut draining = false;
     let mut drain = std::pin::pin!(wait_drain(downstream));
@@ -100,9 +103,10 @@ async fn run<IO: AsyncRead + AsyncWrite + Unpin>(io: IO, downstream: &Downstream
             connection.graceful_shutdown();
             cx.waker().wake_by_ref();
         }
+        let lost = keepalive.poll(cx);
         match flusher.poll_flush(cx) {
             Poll::Ready(Err(_)) => Poll::Ready(()),
-            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) | Poll::Pending => lost,
         }
     })
     .await;

@@ -11,8 +11,8 @@ use xds_proto::pb::google::protobuf::Any;
 
 use crate::config::invalid::InvalidField;
 use crate::config::wire::{
-    Conversion, Read, at, cidr, each, flag, known, limit, origin, refuse_if, required, type_name,
-    uint, unpack,
+    Conversion, Read, at, cidr, each, flag, known, limit, origin, refuse_if, refused, required,
+    type_name, uint, unpack,
 };
 use crate::http::config::proto as http;
 use crate::http::filter::proto::{is_harmless_type, rbac};
@@ -144,12 +144,10 @@ fn matching(wanted: pb::FilterChainMatch) -> Read<ChainMatch> {
         transport_protocol,
         application_protocols,
     } = wanted;
-    refuse_if(
-        !address_suffix.is_empty(),
-        "address_suffix",
-        "is not supported",
-    )?;
-    refuse_if(suffix_len.is_some(), "suffix_len", "is not supported")?;
+    refused!({
+        address_suffix => "is not supported",
+        suffix_len => "is not supported",
+    });
     let port =
         |path: &str, port: u32| u16::try_from(port).map_err(|error| InvalidField::new(path, error));
     Ok(ChainMatch {

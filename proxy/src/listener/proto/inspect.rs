@@ -8,7 +8,8 @@ use xds_proto::pb::envoy::extensions::filters::listener::tls_inspector::v3::TlsI
 use xds_proto::pb::google::protobuf::Any;
 
 use crate::config::invalid::InvalidField;
-use crate::config::wire::{Conversion, Read, refuse_if, type_name, unpack};
+use crate::config::not_honoured::named;
+use crate::config::wire::{Conversion, Read, refuse_if, refused, type_name, unpack};
 use crate::listener::{Inspect, PortSet, ProxyProtocolInspect};
 
 const ORIGINAL_DST: &str = "envoy.extensions.filters.listener.original_dst.v3.OriginalDst";
@@ -101,21 +102,16 @@ fn tls(cx: &mut Conversion<'_>, inspector: TlsInspector) {
     let TlsInspector {
         enable_ja3_fingerprinting,
         enable_ja4_fingerprinting,
-        initial_read_buffer_size: _,
+        initial_read_buffer_size: _, // of a buffer inside Envoy
         close_connection_on_client_hello_parsing_errors,
-        max_client_hello_size: _,
+        max_client_hello_size,
     } = inspector;
     let n = &mut cx.notes;
-    n.note(
-        "tls_inspector.enable_ja3_fingerprinting",
-        &enable_ja3_fingerprinting,
-        "no fingerprints are made",
-    );
-    n.note(
-        "tls_inspector.enable_ja4_fingerprinting",
-        &enable_ja4_fingerprinting,
-        "no fingerprints are made",
-    );
+    named!(n, "tls_inspector.", {
+        enable_ja3_fingerprinting => "no fingerprints are made",
+        enable_ja4_fingerprinting => "no fingerprints are made",
+        max_client_hello_size => "16 KiB are looked at",
+    });
     let close = close_connection_on_client_hello_parsing_errors;
     n.note(
         "tls_inspector.close_connection_on_client_hello_parsing_errors",
@@ -130,21 +126,16 @@ fn proxy_protocol(cx: &mut Conversion<'_>, filter: ProxyProtocol) -> Read<ProxyP
         allow_requests_without_proxy_protocol,
         pass_through_tlvs,
         disallowed_versions,
-        stat_prefix: _,
-        tlv_location: _,
+        stat_prefix: _,  // of statistics that are not kept
+        tlv_location: _, // of TLVs, which are skipped
     } = filter;
-    refuse_if(
-        !disallowed_versions.is_empty(),
-        "disallowed_versions",
-        "is not supported",
-    )?;
-    cx.notes
-        .note("proxy_protocol.rules", &rules, "TLVs are skipped");
-    cx.notes.note(
-        "proxy_protocol.pass_through_tlvs",
-        &pass_through_tlvs,
-        "TLVs are skipped",
-    );
+    refused!({
+        disallowed_versions => "is not supported",
+    });
+    named!(cx.notes, "proxy_protocol.", {
+        rules => "TLVs are skipped",
+        pass_through_tlvs => "TLVs are skipped",
+    });
     Ok(if allow_requests_without_proxy_protocol {
         ProxyProtocolInspect::Optional
     } else {

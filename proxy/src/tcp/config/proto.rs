@@ -13,8 +13,9 @@ use super::{TcpCluster, TcpConfig, TcpHash};
 use crate::cluster::subset::SubsetMatch;
 use crate::config::access_log::proto as access_log;
 use crate::config::invalid::InvalidField;
+use crate::config::not_honoured::named;
 use crate::config::wire::{
-    Conversion, Read, each, labels, limit, nonempty, refuse_if, required, uint,
+    Conversion, Read, each, labels, limit, nonempty, refuse_if, refused, required, uint,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -38,17 +39,15 @@ pub(crate) fn read(cx: &mut Conversion<'_>, proxy: pb::TcpProxy) -> Read<TcpConf
         flush_access_log_on_connected,
         access_log_options,
         proxy_protocol_tlvs,
-        proxy_protocol_tlv_merge_policy: _,
+        proxy_protocol_tlv_merge_policy: _, // of the TLVs, which are named
         upstream_connect_mode,
-        max_early_data_bytes: _,
-        check_drain_close: _,
+        max_early_data_bytes,
+        check_drain_close,
         cluster_specifier,
     } = proxy;
-    refuse_if(
-        tunneling_config.is_some(),
-        "tunneling_config",
-        "tunnels are not supported",
-    )?;
+    refused!({
+        tunneling_config => "tunnels are not supported",
+    });
     let n = &mut cx.notes;
     let jitter = max_downstream_connection_duration_jitter_percentage;
     n.note(
@@ -56,51 +55,19 @@ pub(crate) fn read(cx: &mut Conversion<'_>, proxy: pb::TcpProxy) -> Read<TcpConf
         &jitter,
         "the duration is exact",
     );
-    n.note(
-        "tcp_proxy.on_demand",
-        &on_demand,
-        "clusters are not asked for when first used",
-    );
-    n.note(
-        "tcp_proxy.downstream_idle_timeout",
-        &downstream_idle_timeout,
-        "idle_timeout counts both ways",
-    );
-    n.note(
-        "tcp_proxy.upstream_idle_timeout",
-        &upstream_idle_timeout,
-        "idle_timeout counts both ways",
-    );
-    n.note(
-        "tcp_proxy.backoff_options",
-        &backoff_options,
-        "the next attempt follows at once",
-    );
-    n.note(
-        "tcp_proxy.access_log_flush_interval",
-        &access_log_flush_interval,
-        "connections are written at their end",
-    );
-    n.note(
-        "tcp_proxy.flush_access_log_on_connected",
-        &flush_access_log_on_connected,
-        "they are written at their end",
-    );
-    n.note(
-        "tcp_proxy.access_log_options",
-        &access_log_options,
-        "connections are written at their end",
-    );
-    n.note(
-        "tcp_proxy.proxy_protocol_tlvs",
-        &proxy_protocol_tlvs,
-        "no PROXY header is sent",
-    );
-    n.note(
-        "tcp_proxy.upstream_connect_mode",
-        &upstream_connect_mode,
-        "the upstream is connected at once",
-    );
+    named!(n, "tcp_proxy.", {
+        on_demand => "clusters are not asked for when first used",
+        downstream_idle_timeout => "idle_timeout counts both ways",
+        upstream_idle_timeout => "idle_timeout counts both ways",
+        backoff_options => "the next attempt follows at once",
+        access_log_flush_interval => "connections are written at their end",
+        flush_access_log_on_connected => "they are written at their end",
+        access_log_options => "connections are written at their end",
+        proxy_protocol_tlvs => "no PROXY header is sent",
+        upstream_connect_mode => "the upstream is connected at once",
+        max_early_data_bytes => "nothing is read before the upstream is connected",
+        check_drain_close => "connections end when the drain time is over",
+    });
     let subset = labels(metadata_match.as_ref(), "envoy.lb");
     let clusters = clusters(required("cluster_specifier", cluster_specifier)?, &subset)?;
     let total_weight: u64 = clusters

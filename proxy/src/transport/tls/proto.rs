@@ -2,6 +2,7 @@
 #![allow(deprecated, reason = "every field is looked at, deprecated ones too")]
 
 pub(crate) mod files;
+mod params;
 mod validation;
 
 use std::sync::Arc;
@@ -11,16 +12,15 @@ use xds_proto::pb::envoy::config::core::v3::transport_socket::ConfigType;
 use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3 as pb;
 use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3::common_tls_context::ValidationContextType;
 use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3::secret::Type as SecretType;
-use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3::tls_parameters::TlsProtocol;
 use xds_proto::pb::google::protobuf::Any;
 
-use super::config::{CipherSuite, ClientTls, Curve, ServerTls, TlsConfig, TlsParams, TlsVersion};
+use super::config::{ClientTls, ServerTls, TlsConfig};
 use super::{ClientContext, ServerContext, Validation};
 use crate::config::invalid::InvalidField;
+use crate::config::not_honoured::named;
 use crate::config::source::Source;
 use crate::config::wire::{
-    Conversion, Read, at, bad, data, each, flag, known, refuse_if, refuse_set, required, type_name,
-    unpack,
+    Conversion, Read, at, bad, data, each, flag, refuse_if, refused, required, type_name, unpack,
 };
 use crate::secret::{Certificate, Secret, SecretCell};
 use crate::transport::{DownstreamTransport, UpstreamTransport};
@@ -90,12 +90,12 @@ fn server(cx: &mut Conversion<'_>, context: pb::DownstreamTlsContext) -> Read<Se
         common_tls_context,
         require_client_certificate,
         require_sni,
-        disable_stateful_session_resumption: _,
-        session_timeout: _,
+        disable_stateful_session_resumption: _, // no session is ever resumed, see `ServerContext`
+        session_timeout: _,                     // as above
         ocsp_staple_policy,
-        full_scan_certs_on_sni_mismatch: _,
+        full_scan_certs_on_sni_mismatch,
         prefer_client_ciphers,
-        session_ticket_keys_type: _,
+        session_ticket_keys_type: _, // no session is ever resumed
     } = context;
     refuse_if(
         flag(require_sni) == Some(true),
@@ -107,11 +107,15 @@ fn server(cx: &mut Conversion<'_>, context: pb::DownstreamTlsContext) -> Read<Se
         "ocsp_staple_policy",
         "OCSP stapling is not supported",
     )?;
+    let no_scan = flag(full_scan_certs_on_sni_mismatch) == Some(false);
     cx.notes.note(
-        "prefer_client_ciphers",
-        &prefer_client_ciphers,
-        "the server's order counts",
+        "full_scan_certs_on_sni_mismatch",
+        &no_scan,
+        "all certificates are looked at",
     );
+    named!(cx.notes, "", {
+        prefer_client_ciphers => "the server's order counts",
+    });
     let common = common(cx, required("common_tls_context", common_tls_context)?)
         .map_err(at("common_tls_context"))?;
     Ok(ServerTls {
@@ -127,9 +131,14 @@ fn client(cx: &mut Conversion<'_>, context: pb::UpstreamTlsContext) -> Read<Clie
         auto_host_sni,
         auto_sni_san_validation,
         allow_renegotiation,
-        max_session_keys: _,
-        enforce_rsa_key_usage: _,
+        max_session_keys: _, // no session is ever resumed
+        enforce_rsa_key_usage,
     } = context;
+    refuse_if(
+        flag(enforce_rsa_key_usage) == Some(true),
+        "enforce_rsa_key_usage",
+        "the key usage of certificates is not looked at",
+    )?;
     refuse_if(
         auto_host_sni,
         "auto_host_sni",
@@ -172,21 +181,11 @@ fn common(cx: &mut Conversion<'_>, context: pb::CommonTlsContext) -> Read<TlsCon
         "tls_certificate_provider_instance",
         "certificate providers are not supported; use SDS",
     )?;
-    refuse_if(
-        custom_tls_certificate_selector.is_some(),
-        "custom_tls_certificate_selector",
-        "is not supported",
-    )?;
-    refuse_if(
-        custom_handshaker.is_some(),
-        "custom_handshaker",
-        "is not supported",
-    )?;
-    refuse_if(
-        key_log.is_some(),
-        "key_log",
-        "keys are never written to files",
-    )?;
+    refused!({
+        custom_tls_certificate_selector => "is not supported",
+        custom_handshaker => "is not supported",
+        key_log => "keys are never written to files",
+    });
     let mut certificates = each("tls_certificates", tls_certificates, |one| {
         certificate(cx, one)
     })?;
@@ -203,7 +202,7 @@ fn common(cx: &mut Conversion<'_>, context: pb::CommonTlsContext) -> Read<TlsCon
         .map(|protocol| protocol.into_bytes().into())
         .collect();
     let params = tls_params
-        .map(params)
+        .map(params::read)
         .transpose()
         .map_err(at("tls_params"))?
         .unwrap_or_default();
@@ -212,76 +211,6 @@ fn common(cx: &mut Conversion<'_>, context: pb::CommonTlsContext) -> Read<TlsCon
         validation,
         alpn,
         params,
-    })
-}
-
-fn params(params: pb::TlsParameters) -> Read<TlsParams> {
-    let pb::TlsParameters {
-        tls_minimum_protocol_version,
-        tls_maximum_protocol_version,
-        cipher_suites,
-        ecdh_curves,
-        signature_algorithms,
-        compliance_policies,
-    } = params;
-    refuse_set(
-        "signature_algorithms",
-        &signature_algorithms,
-        "the list cannot be chosen",
-    )?;
-    refuse_set(
-        "compliance_policies",
-        &compliance_policies,
-        "compliance policies are not supported",
-    )?;
-    let defaults = TlsParams::default();
-    let min = version(
-        "tls_minimum_protocol_version",
-        tls_minimum_protocol_version,
-        defaults.min,
-    )?;
-    let max = version(
-        "tls_maximum_protocol_version",
-        tls_maximum_protocol_version,
-        defaults.max,
-    )?;
-    let suites: Vec<_> = cipher_suites
-        .iter()
-        .flat_map(|list| list.trim_matches(['[', ']']).split('|'))
-        .collect();
-    let known_suites: Vec<_> = suites
-        .iter()
-        .filter_map(|name| CipherSuite::from_name(name))
-        .collect();
-    refuse_if(
-        !suites.is_empty() && known_suites.is_empty(),
-        "cipher_suites",
-        "none of them is supported",
-    )?;
-    let curves: Vec<_> = ecdh_curves
-        .iter()
-        .filter_map(|name| Curve::from_name(name))
-        .collect();
-    refuse_if(
-        !ecdh_curves.is_empty() && curves.is_empty(),
-        "ecdh_curves",
-        "none of them is supported",
-    )?;
-    Ok(TlsParams {
-        min,
-        max,
-        cipher_suites: known_suites,
-        curves,
-    })
-}
-
-fn version(path: &str, value: i32, default: TlsVersion) -> Read<TlsVersion> {
-    Ok(match known::<TlsProtocol>(path, value)? {
-        TlsProtocol::TlsAuto => default,
-        TlsProtocol::TlSv10 => TlsVersion::V1_0,
-        TlsProtocol::TlSv11 => TlsVersion::V1_1,
-        TlsProtocol::TlSv12 => TlsVersion::V1_2,
-        TlsProtocol::TlSv13 => TlsVersion::V1_3,
     })
 }
 
@@ -328,32 +257,16 @@ fn read_certificate(cx: &mut Conversion<'_>, certificate: pb::TlsCertificate) ->
         signed_certificate_timestamp,
         tls_params,
     } = certificate;
-    refuse_if(
-        pkcs12.is_some(),
-        "pkcs12",
-        "is not supported; give certificate_chain and private_key in PEM",
-    )?;
-    refuse_if(
-        private_key_provider.is_some(),
-        "private_key_provider",
-        "is not supported",
-    )?;
-    refuse_if(
-        password.is_some(),
-        "password",
-        "encrypted keys are not supported",
-    )?;
-    refuse_if(ocsp_staple.is_some(), "ocsp_staple", "is not supported")?;
-    refuse_if(
-        tls_params.is_some(),
-        "tls_params",
-        "is supported for the whole context only",
-    )?;
-    cx.notes.note(
-        "signed_certificate_timestamp",
-        &signed_certificate_timestamp,
-        "timestamps are not sent",
-    );
+    refused!({
+        pkcs12 => "is not supported; give certificate_chain and private_key in PEM",
+        private_key_provider => "is not supported",
+        password => "encrypted keys are not supported",
+        ocsp_staple => "is not supported",
+        tls_params => "is supported for the whole context only",
+    });
+    named!(cx.notes, "", {
+        signed_certificate_timestamp => "timestamps are not sent",
+    });
     let chain = data(
         "certificate_chain",
         required("certificate_chain", certificate_chain)?,
@@ -409,6 +322,14 @@ fn validation(cx: &mut Conversion<'_>, context: ValidationContextType) -> Read<V
             {
                 return Err(provider());
             }
+            let watched = default_validation_context
+                .as_ref()
+                .and_then(|context| context.watched_directory.as_ref());
+            cx.notes.note(
+                "combined_validation_context.default_validation_context.watched_directory",
+                &watched,
+                "the files are read when the resource comes",
+            );
             let fixed = validation::context(default_validation_context.unwrap_or_default())
                 .map_err(at("combined_validation_context.default_validation_context"))?;
             let secret = validation_context_sds_secret_config

@@ -73,6 +73,7 @@ impl Applier {
         service: Arc<str>,
         set: EndpointSet,
     ) -> Arc<str> {
+        self.named.log(&set.not_honoured);
         let key = (source.clone(), service);
         if let Some([others @ .., last]) = self.assignments.0.get(&key).map(Vec::as_slice) {
             for cluster in others {

@@ -76,8 +76,8 @@ pub(super) fn routes(source: &Source, body: Any, stores: &Stores) -> Result<Rout
 pub(super) fn endpoints(body: &Any, stores: &Stores) -> Result<(Arc<str>, EndpointSet), Refusal> {
     let message: ClusterLoadAssignment = decode(body)?;
     let name = message.cluster_name.clone();
-    let mut cx = conversion(stores, "cluster load assignment", &name);
-    let set = EndpointSet::from_proto(message, &mut cx)
+    let cx = conversion(stores, "cluster load assignment", &name);
+    let set = EndpointSet::from_proto(message, cx)
         .map_err(|error| (name.clone(), error.field.to_string()))?;
     Ok((name.into(), set))
 }
@@ -96,6 +96,7 @@ pub(crate) fn secret(body: &Any, stores: &Stores) -> Result<NamedSecret, Refusal
     let files = tls::files::of(&message);
     let (name, secret) =
         tls::secret(&mut cx, message).map_err(|error| (name, error.to_string()))?;
+    stores.secrets.note(&name, cx.notes.into_vec());
     Ok(NamedSecret {
         name,
         secret,

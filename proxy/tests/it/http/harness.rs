@@ -106,6 +106,16 @@ pub(super) async fn start(routes: &str, clusters: &[(&str, &[SocketAddr], &str)]
     start_with(text, Workload::default()).await
 }
 
+/// Like [`start`] with a bootstrap that `edit` changes.
+pub(super) async fn start_edited(
+    edit: impl FnOnce(String) -> String,
+    routes: &str,
+    clusters: &[(&str, &[SocketAddr], &str)],
+) -> Proxy {
+    let text = |log: &str| edit(yaml(log, routes, clusters));
+    start_with(text, Workload::default()).await
+}
+
 /// Starts a proxy whose bootstrap is `text`, given the path of the access log, and which belongs to `workload`.
 pub(super) async fn start_with(text: impl FnOnce(&str) -> String, workload: Workload) -> Proxy {
     let logs = tempfile::tempdir().expect("a directory");
@@ -218,10 +228,10 @@ static_resources:
               routes:
 {routes}
           http_filters:
-          - name: fault
+          - name: envoy.filters.http.fault
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault
-          - name: cors
+          - name: envoy.filters.http.cors
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors
           - name: router

@@ -194,3 +194,48 @@ fn a_grpc_client_gets_a_grpc_status_from_the_proxy() {
         );
     });
 }
+
+/// Rules under which a peer that does not answer PINGs is given up soon.
+const PINGS: &str = "connection_keepalive: { interval: 0.01s, timeout: 0.1s }";
+
+#[test]
+fn an_upstream_that_does_not_answer_pings_is_given_up_before_the_route_times_out() {
+    run(async {
+        let web = upstream(|_, mut server| async move {
+            server.until("SM\r\n\r\n").await;
+            // an empty SETTINGS frame, and then nothing
+            server.send("\0\0\0\u{4}\0\0\0\0\0").await;
+            server.rest().await;
+        })
+        .await;
+        let http2 = HTTP2.replace("{}", &format!("{{ {PINGS} }}"));
+        let routes = "- match: { prefix: / }\n  route: { cluster: web, timeout: 600s }";
+        let proxy = start(routes, &[("web", &[web], &http2)]).await;
+        let mut client = Client::connect(proxy.addr).await;
+        client
+            .send("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            .await;
+        let response = client.rest().await;
+        assert!(response.starts_with("HTTP/1.1 503 "), "{response}");
+    });
+}
+
+#[test]
+fn a_client_that_does_not_answer_pings_is_given_up() {
+    run(async {
+        let text = |text: String| {
+            text.replace(
+                "stat_prefix: test",
+                &format!("stat_prefix: test\n          http2_protocol_options: {{ {PINGS} }}"),
+            )
+        };
+        let proxy = super::harness::start_edited(text, TO_WEB, &[("web", &[], "")]).await;
+        let mut client = Client::connect(proxy.addr).await;
+        // the preface with an empty SETTINGS frame, and then nothing
+        client
+            .send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0")
+            .await;
+        // returns because the proxy closes
+        client.rest().await;
+    });
+}

@@ -58,6 +58,18 @@ pub(super) fn read(
             return Err(InvalidField::new("cluster_type", reason));
         }
     };
+    let by_name = matches!(kind, DiscoveryType::Eds);
+    let elsewhere = by_name || matches!(kind, DiscoveryType::OriginalDst);
+    cx.notes.note(
+        "load_assignment",
+        &assignment.as_ref().filter(|_| elsewhere),
+        "the endpoints of this type of cluster come from elsewhere",
+    );
+    cx.notes.note(
+        "eds_cluster_config",
+        &eds.as_ref().filter(|_| !by_name),
+        "the cluster is not of type EDS",
+    );
     match kind {
         DiscoveryType::Static => {
             let set = endpoints::read(cx, assignment.unwrap_or_default())

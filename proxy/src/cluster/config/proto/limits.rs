@@ -9,6 +9,7 @@ use xds_proto::pb::envoy::config::core::v3::RoutingPriority;
 
 use crate::cluster::circuit_breaker::{BreakerLimits, Limits, RetryBudget};
 use crate::cluster::outlier::{FailurePercentage, OutlierConfig, SuccessRate, Trigger};
+use crate::config::not_honoured::named;
 use crate::config::wire::{
     Conversion, Read, at, each, flag, float_percent, known, percent, positive, uint,
 };
@@ -21,11 +22,9 @@ pub(super) fn breakers(
         thresholds,
         per_host_thresholds,
     } = breakers;
-    cx.notes.note(
-        "circuit_breakers.per_host_thresholds",
-        &per_host_thresholds,
-        "endpoints have no limits of their own",
-    );
+    named!(cx.notes, "circuit_breakers.", {
+        per_host_thresholds => "endpoints have no limits of their own",
+    });
     let mut limits = BreakerLimits::default();
     let all = each("circuit_breakers.thresholds", thresholds, |one| {
         threshold(cx, one)
@@ -51,11 +50,9 @@ fn threshold(cx: &mut Conversion<'_>, threshold: Thresholds) -> Read<(RoutingPri
         track_remaining,
         max_connection_pools,
     } = threshold;
-    cx.notes.note(
-        "circuit_breakers.thresholds.max_connection_pools",
-        &max_connection_pools,
-        "pools are not limited",
-    );
+    named!(cx.notes, "circuit_breakers.thresholds.", {
+        max_connection_pools => "pools are not limited",
+    });
     let defaults = Limits::default();
     let limits = Limits {
         connections: uint(max_connections).unwrap_or(defaults.connections),
@@ -77,11 +74,9 @@ fn budget(cx: &mut Conversion<'_>, budget: WireBudget) -> Read<RetryBudget> {
         budget_interval,
         min_retry_concurrency,
     } = budget;
-    cx.notes.note(
-        "circuit_breakers.thresholds.retry_budget.budget_interval",
-        &budget_interval,
-        "requests under way count",
-    );
+    named!(cx.notes, "circuit_breakers.thresholds.retry_budget.", {
+        budget_interval => "requests under way count",
+    });
     let percent = budget_percent
         .map(|value| float_percent("budget_percent", value))
         .transpose()?
@@ -116,7 +111,7 @@ pub(super) fn outlier(cx: &mut Conversion<'_>, rules: pb::OutlierDetection) -> R
         failure_percentage_request_volume,
         max_ejection_time,
         max_ejection_time_jitter,
-        successful_active_health_check_uneject_host: _,
+        successful_active_health_check_uneject_host: _, // health_checks are named
         monitors,
         always_eject_one_host,
         detect_degraded_hosts,
@@ -133,16 +128,10 @@ pub(super) fn outlier(cx: &mut Conversion<'_>, rules: pb::OutlierDetection) -> R
         &enforcing_failure_percentage_local_origin,
         together,
     );
-    n.note(
-        "outlier_detection.monitors",
-        &monitors,
-        "extension monitors are not supported",
-    );
-    n.note(
-        "outlier_detection.detect_degraded_hosts",
-        &detect_degraded_hosts,
-        "degraded endpoints come from EDS only",
-    );
+    named!(n, "outlier_detection.", {
+        monitors => "extension monitors are not supported",
+        detect_degraded_hosts => "degraded endpoints come from EDS only",
+    });
     let base = positive(
         "base_ejection_time",
         base_ejection_time,

@@ -17,8 +17,9 @@ use crate::cluster::config::{LocalityPolicy, OriginalDst};
 use crate::cluster::lb::{LbPolicy, RingHash};
 use crate::cluster::subset::{SubsetConfig, SubsetFallback, SubsetSelector};
 use crate::config::invalid::InvalidField;
+use crate::config::not_honoured::named;
 use crate::config::wire::{
-    Conversion, Read, each, float_percent, known, refuse_if, struct_labels, uint,
+    Conversion, Read, each, float_percent, known, refuse_if, refused, struct_labels, uint,
 };
 use crate::http::head::HeaderKey;
 
@@ -35,7 +36,6 @@ pub(super) struct Balanced {
     pub(super) panic_threshold: u8,
     pub(super) fail_in_panic: bool,
     pub(super) locality: LocalityPolicy,
-    pub(super) close_on_removal: bool,
     pub(super) original_dst: OriginalDst,
 }
 
@@ -46,17 +46,14 @@ pub(super) fn read(cx: &mut Conversion<'_>, fields: Fields) -> Read<Balanced> {
         load_balancing_policy,
         common_lb_config,
     } = fields;
-    refuse_if(
-        load_balancing_policy.is_some(),
-        "load_balancing_policy",
-        "extension policies are not supported; use lb_policy with its configuration",
-    )?;
+    refused!({
+        load_balancing_policy => "extension policies are not supported; use lb_policy with its configuration",
+    });
     let mut balanced = Balanced {
         lb: LbPolicy::RoundRobin,
         panic_threshold: 50,
         fail_in_panic: false,
         locality: LocalityPolicy::Ignored,
-        close_on_removal: false,
         original_dst: OriginalDst::default(),
     };
     if let Some(common) = common_lb_config {
@@ -94,11 +91,9 @@ fn default_rules(policy: WirePolicy) -> Read<LbPolicy> {
 fn configured(cx: &mut Conversion<'_>, config: LbConfig, balanced: &mut Balanced) -> Read<()> {
     match config {
         LbConfig::RoundRobinLbConfig(pb::cluster::RoundRobinLbConfig { slow_start_config }) => {
-            cx.notes.note(
-                "round_robin_lb_config.slow_start_config",
-                &slow_start_config,
-                "new endpoints get a full share",
-            );
+            named!(cx.notes, "round_robin_lb_config.", {
+                slow_start_config => "new endpoints get a full share",
+            });
         }
         LbConfig::LeastRequestLbConfig(rules) => {
             let pb::cluster::LeastRequestLbConfig {
@@ -107,16 +102,10 @@ fn configured(cx: &mut Conversion<'_>, config: LbConfig, balanced: &mut Balanced
                 slow_start_config,
             } = rules;
             let n = &mut cx.notes;
-            n.note(
-                "least_request_lb_config.slow_start_config",
-                &slow_start_config,
-                "new endpoints get a full share",
-            );
-            n.note(
-                "least_request_lb_config.active_request_bias",
-                &active_request_bias,
-                "weights set how often endpoints are drawn",
-            );
+            named!(n, "least_request_lb_config.", {
+                slow_start_config => "new endpoints get a full share",
+                active_request_bias => "weights set how often endpoints are drawn",
+            });
             let choices = uint(choice_count).unwrap_or(2);
             refuse_if(
                 choices < 2,
@@ -234,44 +223,28 @@ fn common_rules(
         locality_config_specifier,
     } = common;
     let n = &mut cx.notes;
-    n.note(
-        "common_lb_config.update_merge_window",
-        &update_merge_window,
-        "every update counts at once",
-    );
-    n.note(
-        "common_lb_config.ignore_new_hosts_until_first_hc",
-        &ignore_new_hosts_until_first_hc,
-        "endpoints are not probed",
-    );
-    n.note(
-        "common_lb_config.override_host_status",
-        &override_host_status,
-        "there is no stateful session filter",
-    );
+    named!(n, "common_lb_config.", {
+        update_merge_window => "every update counts at once",
+        ignore_new_hosts_until_first_hc => "endpoints are not probed",
+        close_connections_on_host_set_change => "connections to endpoints that stay are kept",
+        override_host_status => "there is no stateful session filter",
+    });
     if let Some(ConsistentHashingLbConfig {
         use_hostname_for_hashing,
         hash_balance_factor,
     }) = consistent_hashing_lb_config
     {
         let path = "common_lb_config.consistent_hashing_lb_config";
-        n.note(
-            &format!("{path}.use_hostname_for_hashing"),
-            &use_hostname_for_hashing,
-            "addresses are hashed",
-        );
-        n.note(
-            &format!("{path}.hash_balance_factor"),
-            &hash_balance_factor,
-            "load has no bound",
-        );
+        named!(n, &format!("{path}."), {
+            use_hostname_for_hashing => "addresses are hashed",
+            hash_balance_factor => "load has no bound",
+        });
     }
     if let Some(threshold) = healthy_panic_threshold {
         let threshold = float_percent("common_lb_config.healthy_panic_threshold", threshold)?;
         // Within 0 to 100, as just checked.
         balanced.panic_threshold = threshold as u8;
     }
-    balanced.close_on_removal = close_connections_on_host_set_change;
     match locality_config_specifier {
         None => {}
         Some(LocalityConfigSpecifier::LocalityWeightedLbConfig(LocalityWeightedLbConfig {})) => {
@@ -284,16 +257,10 @@ fn common_rules(
                 fail_traffic_on_panic,
             } = zone;
             let path = "common_lb_config.zone_aware_lb_config";
-            n.note(
-                &format!("{path}.routing_enabled"),
-                &routing_enabled,
-                "zones are not preferred",
-            );
-            n.note(
-                &format!("{path}.min_cluster_size"),
-                &min_cluster_size,
-                "zones are not preferred",
-            );
+            named!(n, &format!("{path}."), {
+                routing_enabled => "zones are not preferred",
+                min_cluster_size => "zones are not preferred",
+            });
             balanced.fail_in_panic = fail_traffic_on_panic;
         }
     }
@@ -315,31 +282,13 @@ pub(super) fn subsets(
         metadata_fallback_policy,
     } = config;
     let n = &mut cx.notes;
-    n.note(
-        "lb_subset_config.locality_weight_aware",
-        &locality_weight_aware,
-        "as common_lb_config says",
-    );
-    n.note(
-        "lb_subset_config.scale_locality_weight",
-        &scale_locality_weight,
-        "weights are scaled by health",
-    );
-    n.note(
-        "lb_subset_config.panic_mode_any",
-        &panic_mode_any,
-        "the fallback policy counts",
-    );
-    n.note(
-        "lb_subset_config.list_as_any",
-        &list_as_any,
-        "a list is one value",
-    );
-    n.note(
-        "lb_subset_config.metadata_fallback_policy",
-        &metadata_fallback_policy,
-        "there is no fallback list",
-    );
+    named!(n, "lb_subset_config.", {
+        locality_weight_aware => "as common_lb_config says",
+        scale_locality_weight => "weights are scaled by health",
+        panic_mode_any => "the fallback policy counts",
+        list_as_any => "a list is one value",
+        metadata_fallback_policy => "there is no fallback list",
+    });
     let fallback = match known("fallback_policy", fallback_policy)? {
         LbSubsetFallbackPolicy::NoFallback => SubsetFallback::None,
         LbSubsetFallbackPolicy::AnyEndpoint => SubsetFallback::Any,
@@ -376,16 +325,12 @@ fn selector(
         fallback_policy,
         fallback_keys_subset,
     } = selector;
-    cx.notes.note(
-        "lb_subset_config.subset_selectors.single_host_per_subset",
-        &single_host_per_subset,
-        "any number may be",
-    );
-    refuse_if(
-        !fallback_keys_subset.is_empty(),
-        "fallback_keys_subset",
-        "KEYS_SUBSET is not supported",
-    )?;
+    named!(cx.notes, "lb_subset_config.subset_selectors.", {
+        single_host_per_subset => "any number may be",
+    });
+    refused!({
+        fallback_keys_subset => "KEYS_SUBSET is not supported",
+    });
     let fallback = match known("fallback_policy", fallback_policy)? {
         LbSubsetSelectorFallbackPolicy::NotDefined => None,
         LbSubsetSelectorFallbackPolicy::NoFallback => Some(SubsetFallback::None),

@@ -13,6 +13,7 @@ use xds_proto::pb::google::protobuf::Any;
 
 use crate::cluster::config::{ConnectionRules, UpstreamProtocol};
 use crate::config::invalid::InvalidField;
+use crate::config::not_honoured::named;
 use crate::config::wire::{Conversion, Read, at, duration, refuse_if, required, uint, unpack};
 use crate::http::config::proto::codec;
 use crate::http::config::{Http1Options, Http2Options};
@@ -95,31 +96,13 @@ fn typed_options(cx: &mut Conversion<'_>, options: pb::HttpProtocolOptions) -> R
         )?;
     }
     let n = &mut cx.notes;
-    n.note(
-        "http_protocol_options.header_validation_config",
-        &header_validation_config,
-        "heads are always checked",
-    );
-    n.note(
-        "http_protocol_options.outlier_detection",
-        &outlier_detection,
-        "5xx count as failures",
-    );
-    n.note(
-        "http_protocol_options.request_mirror_policies",
-        &request_mirror_policies,
-        "mirrors of the route count",
-    );
-    n.note(
-        "http_protocol_options.hash_policy",
-        &hash_policy,
-        "the hash policy of the route counts",
-    );
-    n.note(
-        "http_protocol_options.retry_policy",
-        &retry_policy,
-        "the retry policy of the route counts",
-    );
+    named!(n, "http_protocol_options.", {
+        header_validation_config => "heads are always checked",
+        outlier_detection => "5xx count as failures",
+        request_mirror_policies => "requests are not copied",
+        hash_policy => "the hash policy of the route counts",
+        retry_policy => "the retry policy of the route counts",
+    });
     upstream_options(upstream_http_protocol_options)?;
     let (protocol, http) = match required("upstream_protocol_options", upstream_protocol_options)? {
         UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig { protocol_config }) => {
@@ -144,11 +127,9 @@ fn typed_options(cx: &mut Conversion<'_>, options: pb::HttpProtocolOptions) -> R
                 http2_protocol_options,
                 http3_protocol_options,
             } = config;
-            n.note(
-                "http_protocol_options.http3_protocol_options",
-                &http3_protocol_options,
-                "there is no HTTP/3",
-            );
+            named!(n, "http_protocol_options.", {
+                http3_protocol_options => "there is no HTTP/3",
+            });
             (
                 UpstreamProtocol::AsDownstream,
                 (http_protocol_options, http2_protocol_options),
@@ -161,16 +142,10 @@ fn typed_options(cx: &mut Conversion<'_>, options: pb::HttpProtocolOptions) -> R
                 http3_protocol_options,
                 alternate_protocols_cache_options,
             } = config;
-            n.note(
-                "http_protocol_options.http3_protocol_options",
-                &http3_protocol_options,
-                "there is no HTTP/3",
-            );
-            n.note(
-                "http_protocol_options.alternate_protocols_cache_options",
-                &alternate_protocols_cache_options,
-                "there is no HTTP/3",
-            );
+            named!(n, "http_protocol_options.", {
+                http3_protocol_options => "there is no HTTP/3",
+                alternate_protocols_cache_options => "there is no HTTP/3",
+            });
             (
                 UpstreamProtocol::Alpn,
                 (http_protocol_options, http2_protocol_options),
@@ -228,26 +203,16 @@ fn connections(
         max_headers_count,
         max_response_headers_kb,
         max_stream_duration,
-        headers_with_underscores_action: _,
+        headers_with_underscores_action: _, // of requests that clients send
         max_requests_per_connection,
     } = common;
     let path = "common_http_protocol_options";
     let n = &mut cx.notes;
-    n.note(
-        &format!("{path}.max_connection_duration_jitter"),
-        &max_connection_duration_jitter,
-        "the duration is exact",
-    );
-    n.note(
-        &format!("{path}.max_headers_count"),
-        &max_headers_count,
-        "100 fields are accepted",
-    );
-    n.note(
-        &format!("{path}.max_response_headers_kb"),
-        &max_response_headers_kb,
-        "60 KiB are accepted",
-    );
+    named!(n, &format!("{path}."), {
+        max_connection_duration_jitter => "the duration is exact",
+        max_headers_count => "100 fields are accepted",
+        max_response_headers_kb => "60 KiB are accepted",
+    });
     let idle = match duration(path, idle_timeout)? {
         None => Some(Duration::from_secs(3600)),
         Some(idle) => Some(idle).filter(|idle| !idle.is_zero()),

@@ -3,6 +3,7 @@
 use xds_proto::pb::envoy::extensions::filters::network::http_connection_manager::v3::http_connection_manager as hcm;
 use xds_proto::pb::envoy::extensions::filters::network::http_connection_manager::v3::http_connection_manager::ForwardClientCertDetails;
 
+use crate::config::not_honoured::named;
 use crate::config::wire::{Conversion, Read, cidr, each, flag, known};
 use crate::http::config::{
     ClientCertDetails, ForwardClientCert, ForwardClientCertMode, ForwardedRules, InternalAddresses,
@@ -29,16 +30,10 @@ pub(super) fn client_cert(
         issuer,
         format,
     } = details.unwrap_or_default();
-    cx.notes.note(
-        "set_current_client_cert_details.issuer",
-        &issuer,
-        "the issuer is not written",
-    );
-    cx.notes.note(
-        "set_current_client_cert_details.format",
-        &format,
-        "the text form is written",
-    );
+    named!(cx.notes, "set_current_client_cert_details.", {
+        issuer => "the issuer is not written",
+        format => "the text form is written",
+    });
     let details = ClientCertDetails {
         subject: flag(subject).unwrap_or(false),
         cert,
@@ -56,7 +51,7 @@ pub(super) fn forwarded(
     internal: Option<hcm::InternalAddressConfig>,
 ) -> Read<ForwardedRules> {
     let hcm::InternalAddressConfig {
-        unix_sockets,
+        unix_sockets: _, // clients come over TCP
         cidr_ranges,
     } = internal.unwrap_or_default();
     let ranges = each("internal_address_config.cidr_ranges", cidr_ranges, cidr)?;
@@ -64,9 +59,6 @@ pub(super) fn forwarded(
         use_remote_address,
         trusted_hops,
         skip_append,
-        internal_addresses: InternalAddresses {
-            ranges,
-            unix_sockets,
-        },
+        internal_addresses: InternalAddresses { ranges },
     })
 }

@@ -7,6 +7,7 @@ use xds_proto::pb::envoy::config::route::v3 as route;
 use xds_proto::pb::envoy::config::route::v3::cors_policy::EnabledSpecifier;
 use xds_proto::pb::envoy::extensions::filters::http::cors::v3 as pb;
 
+use crate::config::not_honoured::named;
 use crate::config::wire::{Conversion, Read, each, flag, runtime_fraction};
 use crate::http::filter::CorsPolicy;
 use crate::matcher::proto as matcher;
@@ -25,16 +26,10 @@ pub(super) fn read(cx: &mut Conversion<'_>, policy: pb::CorsPolicy) -> Read<Opti
         allow_private_network_access,
         forward_not_matching_preflights,
     } = policy;
-    cx.notes.note(
-        "cors.shadow_enabled",
-        &shadow_enabled,
-        "nothing is only measured",
-    );
-    cx.notes.note(
-        "cors.allow_private_network_access",
-        &allow_private_network_access,
-        "the header is not written",
-    );
+    named!(cx.notes, "cors.", {
+        shadow_enabled => "nothing is only measured",
+        allow_private_network_access => "the header is not written",
+    });
     if is_off(cx, filter_enabled)? {
         return Ok(None);
     }
@@ -57,8 +52,11 @@ pub(super) fn read(cx: &mut Conversion<'_>, policy: pb::CorsPolicy) -> Read<Opti
 /// A policy in the older form of virtual hosts and routes.
 pub(crate) fn of_route(
     cx: &mut Conversion<'_>,
-    policy: route::CorsPolicy,
-) -> Read<Option<CorsPolicy>> {
+    policy: Option<route::CorsPolicy>,
+) -> Read<Option<Arc<CorsPolicy>>> {
+    let Some(policy) = policy else {
+        return Ok(None);
+    };
     let route::CorsPolicy {
         allow_origin_string_match,
         allow_methods,
@@ -71,7 +69,7 @@ pub(crate) fn of_route(
         forward_not_matching_preflights,
         enabled_specifier,
     } = policy;
-    read(
+    let read = read(
         cx,
         pb::CorsPolicy {
             allow_origin_string_match,
@@ -86,7 +84,8 @@ pub(crate) fn of_route(
             allow_private_network_access,
             forward_not_matching_preflights,
         },
-    )
+    )?;
+    Ok(read.map(Arc::new))
 }
 
 fn is_off(cx: &mut Conversion<'_>, enabled: Option<RuntimeFractionalPercent>) -> Read<bool> {

@@ -7,7 +7,10 @@ use xds_proto::pb::envoy::extensions::filters::common::fault::v3::fault_delay::F
 use xds_proto::pb::envoy::extensions::filters::http::fault::v3::fault_abort::ErrorType;
 use xds_proto::pb::envoy::extensions::filters::http::fault::v3::{FaultAbort, HttpFault};
 
-use crate::config::wire::{Conversion, Read, duration, each, fraction, refuse_if, required, uint};
+use crate::config::not_honoured::named;
+use crate::config::wire::{
+    Conversion, Read, duration, each, fraction, refuse_if, refused, required, uint,
+};
 use crate::http::filter::fault::{Abort, FaultPolicy};
 use crate::http::route::Fraction;
 use crate::matcher::proto as matcher;
@@ -21,6 +24,7 @@ pub(super) fn read(cx: &mut Conversion<'_>, fault: HttpFault) -> Read<FaultPolic
         downstream_nodes,
         max_active_faults,
         response_rate_limit,
+        // keys of a runtime: see `wire::runtime_fraction`
         delay_percent_runtime: _,
         abort_percent_runtime: _,
         delay_duration_runtime: _,
@@ -28,19 +32,16 @@ pub(super) fn read(cx: &mut Conversion<'_>, fault: HttpFault) -> Read<FaultPolic
         max_active_faults_runtime: _,
         response_rate_limit_percent_runtime: _,
         abort_grpc_status_runtime: _,
-        disable_downstream_cluster_stats: _,
-        filter_metadata: _,
+        disable_downstream_cluster_stats: _, // statistics that are not kept
+        filter_metadata,
     } = fault;
-    cx.notes.note(
-        "fault.response_rate_limit",
-        &response_rate_limit,
-        "responses are not slowed",
-    );
-    refuse_if(
-        !downstream_nodes.is_empty(),
-        "downstream_nodes",
-        "is not supported; match headers instead",
-    )?;
+    named!(cx.notes, "fault.", {
+        filter_metadata => "nothing reads it",
+        response_rate_limit => "responses are not slowed",
+    });
+    refused!({
+        downstream_nodes => "is not supported; match headers instead",
+    });
     Ok(FaultPolicy {
         delay: delay
             .map(|delay| self::delay(cx, delay))
@@ -82,11 +83,9 @@ fn abort(cx: &mut Conversion<'_>, abort: FaultAbort) -> Read<Option<(Abort, Frac
         response_body,
         error_type,
     } = abort;
-    cx.notes.note(
-        "fault.abort.response_body",
-        &response_body,
-        "the body is that of other replies of the proxy",
-    );
+    named!(cx.notes, "fault.abort.", {
+        response_body => "the body is that of other replies of the proxy",
+    });
     let share = fraction("abort.percentage", percentage.unwrap_or_default())?;
     match required("abort", error_type)? {
         ErrorType::HttpStatus(status) => {

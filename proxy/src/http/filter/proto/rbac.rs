@@ -9,36 +9,32 @@ use xds_proto::pb::envoy::extensions::filters::http::rbac::v3 as http_pb;
 use xds_proto::pb::envoy::extensions::filters::network::rbac::v3 as network_pb;
 
 use crate::config::invalid::InvalidField;
-use crate::config::wire::{Conversion, Read, known, refuse_if};
+use crate::config::not_honoured::named;
+use crate::config::wire::{Conversion, Read, known, refused};
 use crate::http::filter::RbacVerdict;
 use crate::listener::filter_chain::{NetworkRbac, Verdict};
 
 pub(super) fn http(cx: &mut Conversion<'_>, rbac: http_pb::Rbac) -> Read<Option<RbacVerdict>> {
     let http_pb::Rbac {
         rules,
-        rules_stat_prefix: _,
+        rules_stat_prefix: _, // of statistics that are not kept
         matcher,
         shadow_rules,
         shadow_matcher,
-        shadow_rules_stat_prefix: _,
-        track_per_rule_stats: _,
+        shadow_rules_stat_prefix: _, // of statistics that are not kept; Istio always sets it
+        track_per_rule_stats,
     } = rbac;
-    refuse_if(
-        matcher.is_some(),
-        "matcher",
-        "matcher trees of RBAC are not supported",
-    )?;
-    cx.notes.note(
-        "rbac.shadow_rules",
-        &shadow_rules,
-        "nothing is only measured",
-    );
-    cx.notes.note(
-        "rbac.shadow_matcher",
-        &shadow_matcher,
-        "nothing is only measured",
-    );
-    rules.map(verdict).transpose()
+    named!(cx.notes, "rbac.", {
+        track_per_rule_stats => "the statistics are not kept",
+    });
+    refused!({
+        matcher => "matcher trees of RBAC are not supported",
+    });
+    named!(cx.notes, "rbac.", {
+        shadow_rules => "nothing is only measured",
+        shadow_matcher => "nothing is only measured",
+    });
+    rules.map(|rules| verdict(cx, rules)).transpose()
 }
 
 /// The verdict of a network filter.
@@ -51,32 +47,22 @@ pub(crate) fn network(
         matcher,
         shadow_rules,
         shadow_matcher,
-        shadow_rules_stat_prefix: _,
+        shadow_rules_stat_prefix: _, // of statistics that are not kept; Istio always sets it
         stat_prefix,
-        enforcement_type: _,
+        enforcement_type: _, // a verdict without facts does not change while bytes flow
         delay_deny,
     } = rbac;
-    refuse_if(
-        matcher.is_some(),
-        "matcher",
-        "matcher trees of RBAC are not supported",
-    )?;
-    cx.notes.note(
-        "rbac.shadow_rules",
-        &shadow_rules,
-        "nothing is only measured",
-    );
-    cx.notes.note(
-        "rbac.shadow_matcher",
-        &shadow_matcher,
-        "nothing is only measured",
-    );
-    cx.notes.note(
-        "rbac.delay_deny",
-        &delay_deny,
-        "denied connections are closed at once",
-    );
-    let Some(RbacVerdict { verdict, policy }) = rules.map(self::verdict).transpose()? else {
+    refused!({
+        matcher => "matcher trees of RBAC are not supported",
+    });
+    named!(cx.notes, "rbac.", {
+        shadow_rules => "nothing is only measured",
+        shadow_matcher => "nothing is only measured",
+        delay_deny => "denied connections are closed at once",
+    });
+    let Some(RbacVerdict { verdict, policy }) =
+        rules.map(|rules| self::verdict(cx, rules)).transpose()?
+    else {
         return Ok(None);
     };
     Ok(Some(NetworkRbac {
@@ -94,12 +80,15 @@ enum Known {
     Depends,
 }
 
-fn verdict(rules: pb::Rbac) -> Read<RbacVerdict> {
+fn verdict(cx: &mut Conversion<'_>, rules: pb::Rbac) -> Read<RbacVerdict> {
     let pb::Rbac {
         action,
         policies,
-        audit_logging_options: _,
+        audit_logging_options,
     } = rules;
+    named!(cx.notes, "rbac.rules.", {
+        audit_logging_options => "verdicts are not audited",
+    });
     let (matched, otherwise) = match known::<Action>("rules.action", action)? {
         Action::Allow => (Verdict::Allow, Verdict::Deny),
         Action::Deny => (Verdict::Deny, Verdict::Allow),
@@ -135,7 +124,7 @@ fn outcome(policy: pb::Policy) -> Known {
         principals,
         condition,
         checked_condition,
-        cel_config: _,
+        cel_config: _, // of conditions, which depend on the request
     } = policy;
     let mut parts = vec![
         any(permissions.iter().map(permission)),

@@ -9,7 +9,8 @@ use xds_proto::pb::envoy::config::route::v3::route::Action as WireAction;
 
 use super::{Outer, forward};
 use crate::config::invalid::InvalidField;
-use crate::config::wire::{Conversion, Read, at, data, known, refuse_if, required};
+use crate::config::not_honoured::named;
+use crate::config::wire::{Conversion, Read, at, data_once, known, refuse_if, required};
 use crate::http::filter::PerFilter;
 use crate::http::route::action::RedirectPath;
 use crate::http::route::{Action, DirectResponse, PathRewrite, Redirect};
@@ -106,16 +107,14 @@ fn direct(
         body,
         body_format,
     } = action;
-    cx.notes.note(
-        "routes.direct_response.body_format",
-        &body_format,
-        "the body is sent as it is",
-    );
+    named!(cx.notes, "routes.direct_response.", {
+        body_format => "the body is sent as it is",
+    });
     let status = u16::try_from(status)
         .ok()
         .filter(|status| (200..600).contains(status));
     let body = body
-        .map(|source| data("body", source))
+        .map(|source| data_once(cx, "body", source))
         .transpose()?
         .unwrap_or_default();
     refuse_if(

@@ -84,3 +84,36 @@ fn name(key: &str) -> Read<EditName> {
         field => EditName::Field(matcher::key("header.key", field)?),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn adds(name: &str) -> HeaderEdits {
+        let header = core::HeaderValue {
+            key: name.to_owned(),
+            value: "v".to_owned(),
+            ..Default::default()
+        };
+        let option = core::HeaderValueOption {
+            header: Some(header),
+            ..Default::default()
+        };
+        edits("headers", vec![option], Vec::new()).unwrap()
+    }
+
+    #[test]
+    fn the_last_edit_is_the_outermost_unless_the_most_specific_wins() {
+        let order = |most_specific_wins| {
+            let all = in_order(adds("x-own"), &adds("x-outer"), most_specific_wins);
+            let names = all.add.iter().map(|edit| format!("{:?}", edit.name));
+            names.collect::<Vec<_>>().join(" ")
+        };
+        assert!(
+            order(false).ends_with("Field(\"x-outer\")"),
+            "{}",
+            order(false)
+        );
+        assert!(order(true).ends_with("Field(\"x-own\")"), "{}", order(true));
+    }
+}

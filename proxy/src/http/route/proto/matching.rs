@@ -5,7 +5,7 @@ use xds_proto::pb::envoy::config::route::v3::route_match::{PathSpecifier, TlsCon
 
 use crate::config::invalid::InvalidField;
 use crate::config::wire::{
-    Conversion, Read, at, each, flag, refuse_if, required, runtime_fraction,
+    Conversion, Read, at, each, flag, refuse_if, refused, required, runtime_fraction,
 };
 use crate::http::route::matching::TlsMatch;
 use crate::http::route::{PathMatch, RouteMatch};
@@ -24,17 +24,11 @@ pub(super) fn read(cx: &mut Conversion<'_>, wanted: pb::RouteMatch) -> Read<Rout
         filter_state,
         path_specifier,
     } = wanted;
-    refuse_if(
-        !cookies.is_empty(),
-        "cookies",
-        "is not supported; match the cookie header",
-    )?;
-    refuse_if(
-        !dynamic_metadata.is_empty(),
-        "dynamic_metadata",
-        "is not supported",
-    )?;
-    refuse_if(!filter_state.is_empty(), "filter_state", "is not supported")?;
+    refused!({
+        cookies => "is not supported; match the cookie header",
+        dynamic_metadata => "is not supported",
+        filter_state => "is not supported",
+    });
     if let Some(fraction) = &fraction
         && !fraction.runtime_key.is_empty()
     {

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use xds_proto::pb::envoy::config::route::v3 as pb;
-use xds_proto::pb::envoy::config::route::v3::retry_policy::{
-    RateLimitedRetryBackOff, ResetHeader, ResetHeaderFormat, RetryBackOff, RetryHostPredicate,
-};
+use xds_proto::pb::envoy::config::route::v3::retry_policy::{RetryBackOff, RetryHostPredicate};
 
-use crate::config::wire::{Conversion, Read, at, each, limit, positive, refuse_if, uint};
-use crate::http::route::retry::{RateLimitedBackOff, ResetFormat};
+use crate::config::not_honoured::named;
+use crate::config::wire::{Conversion, Read, each, limit, positive, refuse_if, uint};
 use crate::http::route::{RetryOn, RetryPolicy};
 use crate::matcher::proto as matcher;
 
@@ -32,26 +30,12 @@ pub(super) fn policy(cx: &mut Conversion<'_>, policy: pb::RetryPolicy) -> Read<R
         refresh_cluster_on_retry,
     } = policy;
     let n = &mut cx.notes;
-    n.note(
-        "retry_policy.retry_priority",
-        &retry_priority,
-        "retries follow the load of the priorities",
-    );
-    n.note(
-        "retry_policy.retry_options_predicates",
-        &retry_options_predicates,
-        "retries keep their options",
-    );
-    n.note(
-        "retry_policy.refresh_cluster_on_retry",
-        &refresh_cluster_on_retry,
-        "the cluster is kept",
-    );
-    n.note(
-        "retry_policy.rate_limited_retry_back_off",
-        &rate_limited_retry_back_off,
-        "retry_back_off counts for every retry",
-    );
+    named!(n, "retry_policy.", {
+        retry_priority => "retries follow the load of the priorities",
+        retry_options_predicates => "retries keep their options",
+        refresh_cluster_on_retry => "the cluster is kept",
+        rate_limited_retry_back_off => "retry_back_off counts for every retry",
+    });
     let (on, unknown) = RetryOn::parse(&retry_on);
     let (statuses, unknown): (Vec<_>, Vec<_>) = unknown
         .iter()
@@ -85,10 +69,6 @@ pub(super) fn policy(cx: &mut Conversion<'_>, policy: pb::RetryPolicy) -> Read<R
         )?,
         base_interval,
         max_interval,
-        rate_limited: rate_limited_retry_back_off
-            .map(rate_limited)
-            .transpose()
-            .map_err(at("rate_limited_retry_back_off"))?,
         avoid_previous_hosts: previous_hosts(cx, retry_host_predicate),
         host_selection_attempts: u32::try_from(host_selection_retry_max_attempts)
             .unwrap_or(0)
@@ -114,33 +94,11 @@ fn back_off(back_off: Option<RetryBackOff>) -> Read<(Duration, Duration)> {
     Ok((base, max))
 }
 
-fn rate_limited(back_off: RateLimitedRetryBackOff) -> Read<RateLimitedBackOff> {
-    let RateLimitedRetryBackOff {
-        reset_headers,
-        max_interval,
-    } = back_off;
-    let headers = each(
-        "reset_headers",
-        reset_headers,
-        |ResetHeader { name, format }| {
-            let format = match crate::config::wire::known("format", format)? {
-                ResetHeaderFormat::Seconds => ResetFormat::Seconds,
-                ResetHeaderFormat::UnixTimestamp => ResetFormat::UnixTimestamp,
-            };
-            Ok((matcher::key("name", &name)?, format))
-        },
-    )?;
-    Ok(RateLimitedBackOff {
-        headers,
-        max_interval: positive("max_interval", max_interval, Duration::from_secs(300))?,
-    })
-}
-
 fn previous_hosts(cx: &mut Conversion<'_>, predicates: Vec<RetryHostPredicate>) -> bool {
     let mut avoid = false;
     for RetryHostPredicate {
         name,
-        config_type: _,
+        config_type: _, // empty for the one that is known
     } in predicates
     {
         match name.as_str() {

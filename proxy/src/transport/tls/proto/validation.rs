@@ -10,7 +10,7 @@ use xds_proto::pb::envoy::r#type::matcher::v3::StringMatcher;
 use xds_proto::pb::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
 
 use crate::config::invalid::InvalidField;
-use crate::config::wire::{Read, at, bad, data, each, flag, known, refuse_if, required};
+use crate::config::wire::{Read, at, bad, data, each, flag, known, refuse_if, refused, required};
 use crate::secret::{TrustRoots, ValidationContext};
 use crate::transport::tls::{SanKind, SanMatcher, TextMatch};
 
@@ -32,34 +32,22 @@ pub(crate) fn context(context: pb::CertificateValidationContext) -> Read<Validat
         custom_validator_config,
         only_verify_leaf_cert_crl,
         max_verify_depth,
-        suppress_client_ca_list: _,
+        suppress_client_ca_list: _, // no list is ever sent
     } = context;
-    refuse_if(
-        ca_certificate_provider_instance.is_some(),
-        "ca_certificate_provider_instance",
-        "is not supported",
-    )?;
-    refuse_if(
-        system_root_certs.is_some(),
-        "system_root_certs",
-        "is not supported; name a file in trusted_ca",
-    )?;
+    refused!({
+        ca_certificate_provider_instance => "is not supported",
+        system_root_certs => "is not supported; name a file in trusted_ca",
+    });
     let timestamps = flag(require_signed_certificate_timestamp) == Some(true);
     refuse_if(
         timestamps,
         "require_signed_certificate_timestamp",
         "is not supported",
     )?;
-    refuse_if(
-        custom_validator_config.is_some(),
-        "custom_validator_config",
-        "is not supported",
-    )?;
-    refuse_if(
-        max_verify_depth.is_some(),
-        "max_verify_depth",
-        "is not supported",
-    )?;
+    refused!({
+        custom_validator_config => "is not supported",
+        max_verify_depth => "is not supported",
+    });
     let mut names = each(
         "match_typed_subject_alt_names",
         match_typed_subject_alt_names,
@@ -117,7 +105,7 @@ fn typed_name(value: pb::SubjectAltNameMatcher) -> Read<SanMatcher> {
     let pb::SubjectAltNameMatcher {
         san_type,
         matcher,
-        oid: _,
+        oid: _, // belongs to OTHER_NAME, which is refused
     } = value;
     let kind = match known::<SanType>("san_type", san_type)? {
         SanType::Email => SanKind::Email,
