@@ -44,12 +44,24 @@ fn dump(query: &Query, state: &AdminState) -> Result<pb::ConfigDump, regex::Erro
             last_updated: None,
         }));
     }
-    configs.push(pack_any(&resources::clusters(state, &wanted)));
+    configs.push(pack_any(&resources::clusters(
+        &state.xds,
+        &state.clusters,
+        &wanted,
+    )));
     if query.has("include_eds") {
         configs.push(pack_any(&endpoints::dump(state, &wanted)));
     }
-    configs.push(pack_any(&resources::listeners(state, &wanted)));
-    configs.push(pack_any(&resources::routes(state, &wanted)));
+    configs.push(pack_any(&resources::listeners(
+        &state.xds,
+        &state.listeners,
+        &wanted,
+    )));
+    configs.push(pack_any(&resources::routes(
+        &state.xds,
+        &state.routes,
+        &wanted,
+    )));
     configs.push(pack_any(&secrets::dump(state, &wanted)));
     Ok(pb::ConfigDump { configs })
 }

@@ -8,7 +8,10 @@ use xds_proto::pb::envoy::config::route::v3 as route_pb;
 use xds_proto::pb::google::protobuf::Any;
 use xds_proto::resource::{ResourceKind, pack_any};
 
-use crate::admin::{AdminState, json};
+use crate::admin::json;
+use crate::cluster::Clusters;
+use crate::http::route::Routes;
+use crate::listener::Listeners;
 use crate::xds::state::{ResourceState, XdsState};
 
 /// What is shown of a resource that came over xDS.
@@ -50,11 +53,11 @@ fn in_force(xds: &XdsState, kind: ResourceKind, name: &str) -> Option<Shown> {
 
 /// Resources that were refused at first sight: nothing of them serves, but the reason is shown.
 fn refused(
-    state: &AdminState,
+    xds: &XdsState,
     kind: ResourceKind,
     wanted: &dyn Fn(&str) -> bool,
 ) -> Vec<(Arc<str>, Shown)> {
-    let all = state.xds.resources(kind).into_iter();
+    let all = xds.resources(kind).into_iter();
     all.filter(|(name, resource)| wanted(name) && resource.was_never_applied())
         .map(|(name, resource)| (name, Shown::of(resource)))
         .collect()
@@ -75,21 +78,22 @@ fn version(xds: &XdsState, kind: ResourceKind) -> String {
 }
 
 pub(super) fn clusters(
-    state: &AdminState,
+    xds: &XdsState,
+    stored: &Clusters,
     wanted: &dyn Fn(&str) -> bool,
 ) -> pb::ClustersConfigDump {
     use pb::clusters_config_dump::{DynamicCluster, StaticCluster};
     let kind = ResourceKind::Cluster;
     let mut dump = pb::ClustersConfigDump {
-        version_info: version(&state.xds, kind),
+        version_info: version(xds, kind),
         ..Default::default()
     };
-    let snapshot = state.clusters.snapshot();
+    let snapshot = stored.snapshot();
     let mut all: Vec<_> = snapshot.iter().filter(|(name, _)| wanted(name)).collect();
     all.sort_by(|a, b| a.0.cmp(b.0));
     for (name, cluster) in all {
         let cluster = body(kind, &cluster.config.raw);
-        match in_force(&state.xds, kind, name) {
+        match in_force(xds, kind, name) {
             None => dump.static_clusters.push(StaticCluster {
                 cluster,
                 last_updated: None,
@@ -103,7 +107,7 @@ pub(super) fn clusters(
             }),
         }
     }
-    for (name, shown) in refused(state, kind, wanted) {
+    for (name, shown) in refused(xds, kind, wanted) {
         let cluster = cluster_pb::Cluster {
             name: name.to_string(),
             ..Default::default()
@@ -119,23 +123,19 @@ pub(super) fn clusters(
 }
 
 pub(super) fn listeners(
-    state: &AdminState,
+    xds: &XdsState,
+    stored: &Listeners,
     wanted: &dyn Fn(&str) -> bool,
 ) -> pb::ListenersConfigDump {
     use pb::listeners_config_dump::{DynamicListener, DynamicListenerState, StaticListener};
     let kind = ResourceKind::Listener;
     let mut dump = pb::ListenersConfigDump {
-        version_info: version(&state.xds, kind),
+        version_info: version(xds, kind),
         ..Default::default()
     };
-    for (name, listener) in state
-        .listeners
-        .snapshot()
-        .iter()
-        .filter(|(name, _)| wanted(name))
-    {
+    for (name, listener) in stored.snapshot().iter().filter(|(name, _)| wanted(name)) {
         let listener = body(kind, &listener.raw);
-        match in_force(&state.xds, kind, name) {
+        match in_force(xds, kind, name) {
             None => dump.static_listeners.push(StaticListener {
                 listener,
                 last_updated: None,
@@ -153,7 +153,7 @@ pub(super) fn listeners(
             }),
         }
     }
-    for (name, shown) in refused(state, kind, wanted) {
+    for (name, shown) in refused(xds, kind, wanted) {
         dump.dynamic_listeners.push(DynamicListener {
             name: name.to_string(),
             error_state: shown.error,
@@ -164,18 +164,17 @@ pub(super) fn listeners(
     dump
 }
 
-pub(super) fn routes(state: &AdminState, wanted: &dyn Fn(&str) -> bool) -> pb::RoutesConfigDump {
+pub(super) fn routes(
+    xds: &XdsState,
+    stored: &Routes,
+    wanted: &dyn Fn(&str) -> bool,
+) -> pb::RoutesConfigDump {
     use pb::routes_config_dump::{DynamicRouteConfig, StaticRouteConfig};
     let kind = ResourceKind::Route;
     let mut dump = pb::RoutesConfigDump::default();
-    for table in state
-        .routes
-        .snapshot()
-        .iter()
-        .filter(|table| wanted(&table.name))
-    {
+    for table in stored.snapshot().iter().filter(|table| wanted(&table.name)) {
         let route_config = body(kind, &table.raw);
-        match in_force(&state.xds, kind, &table.name) {
+        match in_force(xds, kind, &table.name) {
             None => dump.static_route_configs.push(StaticRouteConfig {
                 route_config,
                 last_updated: None,
@@ -189,7 +188,7 @@ pub(super) fn routes(state: &AdminState, wanted: &dyn Fn(&str) -> bool) -> pb::R
             }),
         }
     }
-    for (name, shown) in refused(state, kind, wanted) {
+    for (name, shown) in refused(xds, kind, wanted) {
         let table = route_pb::RouteConfiguration {
             name: name.to_string(),
             ..Default::default()
@@ -202,4 +201,45 @@ pub(super) fn routes(state: &AdminState, wanted: &dyn Fn(&str) -> bool) -> pb::R
         });
     }
     dump
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::{Cluster, ClusterConfig};
+    use crate::config::not_honoured::NotHonouredFields;
+    use crate::config::wire::Conversion;
+    use crate::secret::Secrets;
+
+    #[test]
+    fn a_static_cluster_stays_static_beside_the_refusal_of_a_dynamic_one_of_its_name() {
+        let (secrets, tables) = (Secrets::new(), Routes::default());
+        let cx = Conversion {
+            secrets: &secrets,
+            routes: &tables,
+            notes: NotHonouredFields::of("cluster", "own"),
+        };
+        let message = cluster_pb::Cluster {
+            name: "own".to_owned(),
+            ..Default::default()
+        };
+        let (config, _) = ClusterConfig::from_proto(message, bytes::Bytes::new(), cx).unwrap();
+        let stored = Clusters::new();
+        stored.apply([("own".into(), Some(Arc::new(Cluster::new(config))))]);
+        let xds = XdsState::default();
+        xds.record_refused(
+            ResourceKind::Cluster,
+            "own".into(),
+            "1",
+            "there is a static one",
+        );
+        let dump = clusters(&xds, &stored, &|_| true);
+        assert_eq!(dump.static_clusters.len(), 1);
+        assert!(dump.dynamic_active_clusters.is_empty());
+        let [refused] = &dump.dynamic_warming_clusters[..] else {
+            panic!("the refusal is not shown");
+        };
+        let error = refused.error_state.as_ref().unwrap();
+        assert_eq!(error.details, "there is a static one");
+    }
 }
