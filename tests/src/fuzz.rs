@@ -3,6 +3,11 @@
 //! Each takes any bytes and panics only when a parser is wrong. The targets of `tests/fuzz` feed them for hours, the test
 //! `fuzz` of this crate for a moment in every run.
 
+mod inspect;
+
+pub use inspect::{client_hello, http, proxy_protocol};
+pub use tulle_proxy::http::codec::h1::fuzz as http1;
+
 use std::fmt::Display;
 use std::str::FromStr;
 

@@ -4,6 +4,7 @@ pub mod chunked;
 pub(crate) mod connection;
 pub(crate) mod encode;
 mod field;
+pub mod fuzz;
 mod input;
 mod output;
 mod parse;

@@ -127,6 +127,9 @@ fn body(message: &[u8]) -> Option<ClientHello> {
         let kind = extensions.number()?;
         let value = extensions.prefixed_by_two()?;
         match kind {
+            // One of each kind at most (RFC 8446 section 4.2): the server might believe the other one.
+            SERVER_NAME if hello.server_name.is_some() => return None,
+            ALPN if !hello.protocols.is_empty() => return None,
             SERVER_NAME => hello.server_name = Some(server_name(value)?),
             ALPN => hello.protocols = protocols(value)?,
             _ => {}

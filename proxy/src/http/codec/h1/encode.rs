@@ -17,13 +17,6 @@ pub(crate) enum Persistence {
     Upgrade,
 }
 
-impl Persistence {
-    /// Keep or close.
-    pub(crate) fn of(keep: bool) -> Self {
-        if keep { Self::Keep } else { Self::Close }
-    }
-}
-
 /// Appends a request head. `head` holds no hop-by-hop field; framing fields are written from `framing`.
 pub(crate) fn request(
     head: &RequestHead,
