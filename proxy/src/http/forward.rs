@@ -132,7 +132,9 @@ fn plan<'a>(
     to: &'a Forward,
     (weighted, cluster): (Option<&'a WeightedCluster>, Rc<ClusterPool>),
 ) -> Result<Plan<'a>, Stop> {
-    let upgrade = exchange.upgrade && allows_upgrade(exchange, to)?;
+    // With a body, readers differ on where the other protocol begins: such a request goes on as it is, without upgrade.
+    let bodiless = exchange.upgrade && exchange.framing == Framing::Empty;
+    let upgrade = bodiless && allows_upgrade(exchange, to)?;
     if !upgrade {
         exchange.request.fields.remove_known(KnownName::Upgrade);
     }

@@ -17,6 +17,8 @@ use super::route::table::without_port;
 /// Prepares the request in `exchange`, or says why it is refused.
 pub(crate) fn prepare(exchange: &mut Exchange<'_>) -> Result<(), Stop> {
     if exchange.request.method == Method::CONNECT {
+        // What follows may be meant for the tunnel that there is not.
+        exchange.close |= exchange.request.version != Version::Http2;
         return Err(LocalReply::no_route().into());
     }
     introduce::of_client(exchange);

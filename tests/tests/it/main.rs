@@ -4,6 +4,7 @@
 
 mod envoy;
 mod fuzz;
+mod http1;
 mod mesh;
 mod state_of_the_world;
 mod tidy;

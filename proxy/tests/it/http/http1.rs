@@ -159,6 +159,41 @@ fn a_websocket_becomes_a_tunnel() {
 }
 
 #[test]
+fn an_upgrade_with_a_body_is_sent_on_without_the_upgrade() {
+    run(async {
+        let web = upstream(|_, mut server| async move {
+            let all = server.until("\r\n\r\nhello").await;
+            assert!(!all.to_lowercase().contains("upgrade"), "{all}");
+            server.send(OK).await;
+        })
+        .await;
+        let proxy = start(TO_WEB, &[("web", &[web], "")]).await;
+        let mut client = Client::connect(proxy.addr).await;
+        client
+            .send("POST / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\ncontent-length: 5\r\n\r\nhello")
+            .await;
+        client.until("\r\n\r\nok").await;
+    });
+}
+
+#[test]
+fn what_follows_a_refused_tunnel_is_not_read_as_a_request() {
+    run(async {
+        let web = upstream(|_, _| async { panic!("reached") }).await;
+        let proxy = start(TO_WEB, &[("web", &[web], "")]).await;
+        let mut client = Client::connect(proxy.addr).await;
+        client
+            .send("CONNECT x:1 HTTP/1.1\r\nhost: x:1\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await;
+        let all = client.rest().await;
+        assert!(
+            all.starts_with("HTTP/1.1 404 ") && all.matches("HTTP/1.1").count() == 1,
+            "{all}"
+        );
+    });
+}
+
+#[test]
 fn malformed_requests_get_an_answer_and_never_reach_the_upstream() {
     run(async {
         let web = upstream(|_, _| async { panic!("reached") }).await;
