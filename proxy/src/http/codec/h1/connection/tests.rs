@@ -3,6 +3,9 @@ use std::future::poll_fn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::*;
+use crate::http::head::KnownName;
+
+mod hyper;
 
 fn pair(capacity: usize) -> (Connection<DuplexStream>, DuplexStream) {
     let (ours, theirs) = duplex(capacity);
