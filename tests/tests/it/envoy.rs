@@ -8,6 +8,7 @@ use crate::mesh::envoy;
 use crate::mesh::node::Node;
 
 mod accepts;
+mod grpc;
 mod traffic;
 mod world;
 

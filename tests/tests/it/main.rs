@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod envoy;
+mod explain;
 mod fuzz;
 mod http1;
 mod mesh;
+mod refusals;
 mod state_of_the_world;
 mod tidy;

@@ -5,6 +5,7 @@ pub(crate) mod app;
 pub(crate) mod bootstrap;
 pub(crate) mod client;
 pub(crate) mod envoy;
+pub(crate) mod grpc;
 pub(crate) mod http;
 pub(crate) mod namespace;
 pub(crate) mod node;

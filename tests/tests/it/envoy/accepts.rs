@@ -1,10 +1,12 @@
 //! Envoy takes every resource that is generated for a mesh that uses everything.
 
 use std::collections::BTreeSet;
+use std::path::Path;
+
 use xds_proto::resource::ResourceKind;
 
 use super::prepare;
-use crate::mesh::admin;
+use crate::mesh::admin::{self, InForce};
 use crate::mesh::bootstrap::Ads;
 use crate::mesh::client::offered;
 use crate::mesh::envoy::Envoy;
@@ -44,6 +46,7 @@ fn accepts_everything(test: &str, ads: Ads) {
     let envoy = Envoy::start(&program, &node, &pod, ads);
     admin::ready(&pod);
     assert_in_force(&node, &pod, &envoy);
+    assert_expected(&admin::in_force(&pod));
 
     node.plane.write("later.yaml", LATER);
     until("Envoy has the new service", &pod.namespace, || {
@@ -74,6 +77,29 @@ fn assert_in_force(node: &Node, pod: &Pod, envoy: &Envoy<'_>) {
     assert_same("routes", &names.routes, &names.wanted_routes);
     envoy.assert_nothing_was_refused();
     node.plane.assert_acknowledged(&node.hub, &pod.name);
+}
+
+/// Envoy runs what stands in `testdata/everything.txt`, so that nothing can get lost on both sides at once;
+/// `BLESS=1` rewrites it.
+fn assert_expected(names: &InForce) {
+    let mut found = String::new();
+    for (kind, names) in [
+        ("cluster", &names.clusters),
+        ("listener", &names.listeners),
+        ("route", &names.routes),
+        ("endpoints", &names.endpoints),
+    ] {
+        for name in names {
+            found.push_str(&format!("{kind} {name}\n"));
+        }
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/everything.txt");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&file, &found).unwrap();
+    }
+    let expected = std::fs::read_to_string(&file).unwrap_or_default();
+    let lines = |text: &str| text.lines().map(str::to_owned).collect();
+    assert_same("names", &lines(&found), &lines(&expected));
 }
 
 fn assert_same(what: &str, envoy: &BTreeSet<String>, ours: &BTreeSet<String>) {

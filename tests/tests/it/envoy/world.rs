@@ -60,7 +60,7 @@ impl<'a> World<'a> {
         all().for_each(sidecar::capture);
         let apps = pods
             .servers()
-            .map(|pod| App::start(pod, &[8080, 8081, 8082], &[9000, 9001]));
+            .map(|pod| App::start(pod, &[8080, 8081, 8082, 8083], &[9000, 9001]));
         let of_envoy = [&pods.envoy_client, &pods.envoy_server];
         let of_ours = [&pods.tulle_client, &pods.tulle_server];
         let mut processes: Vec<_> = of_ours.map(|pod| sidecar::start(node, pod)).into();

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use ::http::{HeaderName, Request, Response};
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -14,6 +15,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
+use super::grpc;
 use super::node::Pod;
 
 /// Serves until it is dropped.
@@ -23,7 +25,7 @@ pub(crate) struct App {
 
 impl App {
     /// Serves in a pod: on the HTTP ports it answers with the head of each request as it came and who it is in
-    /// `x-server`, on the TCP ports it says who it is and closes.
+    /// `x-server`, and to gRPC as [`grpc::answer`] does; on the TCP ports it says who it is and closes.
     pub(crate) fn start(pod: &Pod, http: &[u16], tcp: &[u16]) -> Self {
         let runtime = pod.namespace.runtime();
         for port in http {
@@ -48,10 +50,7 @@ async fn serve_http(listener: TcpListener, name: String) {
     loop {
         let (tcp, _) = listener.accept().await.unwrap();
         let name = name.clone();
-        let service = service_fn(move |request| {
-            let reply = echo(&request, &name);
-            async { Ok::<_, Infallible>(reply) }
-        });
+        let service = service_fn(move |request| answer(request, name.clone()));
         tokio::spawn(async move {
             let server = auto::Builder::new(TokioExecutor::new());
             server
@@ -60,6 +59,20 @@ async fn serve_http(listener: TcpListener, name: String) {
                 .ok();
         });
     }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    name: String,
+) -> hyper::Result<Response<BoxBody<Bytes, Infallible>>> {
+    let kind = request.headers().get("content-type");
+    if kind.is_none_or(|kind| kind != "application/grpc") {
+        return Ok(echo(&request, &name).map(BodyExt::boxed));
+    }
+    let (head, body) = request.into_parts();
+    let sent = body.collect().await?.to_bytes();
+    let method = head.uri.path().rsplit('/').next().unwrap_or_default();
+    Ok(grpc::answer(method, &sent, &name))
 }
 
 /// The head of a request as text: `METHOD PATH`, then a line per header.
