@@ -3,21 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tulle_proxy::cluster::config::ClusterConfig;
-use tulle_proxy::cluster::{Cluster, Clusters};
-use tulle_proxy::config::bootstrap;
-use tulle_proxy::config::not_honoured::NotHonouredFields;
-use tulle_proxy::config::wire::Conversion;
-use tulle_proxy::http::Shared;
-use tulle_proxy::http::route::Routes;
-use tulle_proxy::listener::{Dispatcher, Listener, Listeners, Sockets};
-use tulle_proxy::secret::Secrets;
-use tulle_proxy::telemetry::access_log::Writer;
+use tulle_proxy::listener::{Dispatcher, Listeners, Sockets};
+use tulle_proxy::telemetry::istio::Workload;
 use tulle_proxy::telemetry::metrics::Registry;
-use tulle_proxy::worker::{self, Workers};
+use tulle_proxy::worker::Workers;
+
+use crate::boot::{listener, run, shared};
 
 /// A proxy with real workers that accepts at `addr`.
 struct Proxy {
@@ -26,10 +19,6 @@ struct Proxy {
     dispatcher: Arc<Dispatcher>,
     listeners: Arc<Listeners>,
     metrics: Registry,
-}
-
-fn run(test: impl Future<Output = ()>) {
-    worker::runtime().expect("a runtime").block_on(test);
 }
 
 /// One listener that tells HTTP apart (`/hello` is answered at once) and passes everything else to `upstream`.
@@ -87,51 +76,13 @@ static_resources:
     )
 }
 
-fn listener(yaml: &str) -> Listener {
-    let (secrets, tables) = (Secrets::new(), Routes::new());
-    let boot = bootstrap::parse(yaml, "test").expect("a valid bootstrap");
-    let cx = Conversion {
-        secrets: &secrets,
-        routes: &tables,
-        notes: NotHonouredFields::of("listener", "test"),
-    };
-    let listener = boot.listeners.into_iter().next().expect("one listener");
-    Listener::from_proto(listener, Bytes::new(), cx).expect("a valid listener")
-}
-
-fn clusters(yaml: &str) -> Arc<Clusters> {
-    let (secrets, tables) = (Secrets::new(), Routes::new());
-    let store = Arc::new(Clusters::new());
-    let boot = bootstrap::parse(yaml, "test").expect("a valid bootstrap");
-    for cluster in boot.clusters {
-        let cx = Conversion {
-            secrets: &secrets,
-            routes: &tables,
-            notes: NotHonouredFields::of("cluster", "test"),
-        };
-        let raw = Bytes::from(format!("{cluster:?}"));
-        let (config, endpoints) =
-            ClusterConfig::from_proto(cluster, raw, cx).expect("a valid cluster");
-        let cluster = Cluster::new(config);
-        cluster.apply_endpoints(endpoints.unwrap_or_default());
-        store.apply([(Arc::clone(&cluster.config.name), Some(Arc::new(cluster)))]);
-    }
-    store
-}
-
 fn start(upstream: SocketAddr, count: usize) -> Proxy {
     start_with(&yaml(upstream), count)
 }
 
 fn start_with(yaml: &str, count: usize) -> Proxy {
-    let metrics = Registry::new();
-    let shared = Shared {
-        clusters: clusters(yaml),
-        metrics: metrics.clone(),
-        hostname: "test".into(),
-        access_logs: Writer::start(&metrics).expect("a thread"),
-        workload: Arc::default(),
-    };
+    let shared = shared(yaml, Workload::default());
+    let metrics = shared.metrics.clone();
     let workers = Workers::start(count, &shared).expect("worker threads");
     let (listeners, sockets) = (Arc::new(Listeners::new()), Arc::new(Sockets::new()));
     let listener = Arc::new(listener(yaml));

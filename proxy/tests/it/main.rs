@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod accept;
 #[cfg(test)]
+mod boot;
+#[cfg(test)]
 mod capture;
 #[cfg(test)]
 mod fields;

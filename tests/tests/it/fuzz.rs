@@ -81,7 +81,8 @@ fn input(seeds: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<u8>> {
 
 #[test]
 fn every_seed_holds_as_it_is() {
-    let targets: [(fn(&[u8]), _); 9] = [
+    type Target = fn(&[u8]);
+    let targets: [(Target, _); 9] = [
         (fuzz::names, NAMES),
         (fuzz::node, MESSAGES),
         (fuzz::xds, MESSAGES),

@@ -177,7 +177,7 @@ impl Observed {
     fn framings(&self) -> Vec<Framing> {
         let framing = |request: &Request| match request.framing {
             Framing::Length if request.meaning.body.is_empty() => Framing::None,
-            framing => framing,
+            Framing::None | Framing::Length | Framing::Chunked => request.framing,
         };
         self.whole().map(framing).collect()
     }

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod envoy;
-mod explain;
 mod fuzz;
 mod http1;
 mod mesh;

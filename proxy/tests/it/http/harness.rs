@@ -3,36 +3,19 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tulle_proxy::cluster::config::ClusterConfig;
-use tulle_proxy::cluster::{Cluster, Clusters};
-use tulle_proxy::config::bootstrap;
-use tulle_proxy::config::not_honoured::NotHonouredFields;
-use tulle_proxy::config::wire::Conversion;
 use tulle_proxy::drain::{Signal, Switch};
-use tulle_proxy::http::route::Routes;
 use tulle_proxy::http::{Local, Shared};
 use tulle_proxy::listener::{ConnectionFacts, Handler, Listener};
-use tulle_proxy::secret::Secrets;
-use tulle_proxy::telemetry::access_log::Writer;
 use tulle_proxy::telemetry::istio::Workload;
 use tulle_proxy::telemetry::metrics::Registry;
 use tulle_proxy::transport::{Downstream, DownstreamTransport, Raw, Socket, Stream};
 use tulle_proxy::worker::{self, Worker};
 
-/// Longer than any test takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Runs a test on a worker's runtime.
-pub(super) fn run(test: impl Future<Output = ()>) {
-    let test = async { tokio::time::timeout(PATIENCE, test).await };
-    let ended = worker::runtime().expect("a runtime").block_on(test);
-    ended.expect("the test waits for something that does not come");
-}
+pub(super) use crate::boot::run;
+use crate::boot::{listener, shared};
 
 /// A proxy that listens on `addr`.
 pub(super) struct Proxy {
@@ -120,40 +103,11 @@ pub(super) async fn start_edited(
 pub(super) async fn start_with(text: impl FnOnce(&str) -> String, workload: Workload) -> Proxy {
     let logs = tempfile::tempdir().expect("a directory");
     let log = logs.path().join("access.log");
-    let (secrets, tables) = (Secrets::new(), Routes::new());
-    let boot =
-        bootstrap::parse(&text(&log.display().to_string()), "test").expect("a valid bootstrap");
-    let store = Arc::new(Clusters::new());
-    for cluster in boot.clusters {
-        let cx = Conversion {
-            secrets: &secrets,
-            routes: &tables,
-            notes: NotHonouredFields::of("cluster", "test"),
-        };
-        let raw = Bytes::from(format!("{cluster:?}"));
-        let (config, endpoints) =
-            ClusterConfig::from_proto(cluster, raw, cx).expect("a valid cluster");
-        let cluster = Cluster::new(config);
-        cluster.apply_endpoints(endpoints.unwrap_or_default());
-        store.apply([(Arc::clone(&cluster.config.name), Some(Arc::new(cluster)))]);
-    }
-    let cx = Conversion {
-        secrets: &secrets,
-        routes: &tables,
-        notes: NotHonouredFields::of("listener", "test"),
-    };
-    let listener = boot.listeners.into_iter().next().expect("one listener");
-    let listener = Listener::from_proto(listener, Bytes::new(), cx).expect("a valid listener");
-    let metrics = Registry::new();
-    let shared = Shared {
-        clusters: store,
-        metrics: metrics.clone(),
-        hostname: "test".into(),
-        access_logs: Writer::start(&metrics).expect("a thread"),
-        workload: Arc::new(workload),
-    };
+    let text = text(&log.display().to_string());
+    let listener = Arc::new(listener(&text));
+    let shared = shared(&text, workload);
+    let metrics = shared.metrics.clone();
     let local = Local::new(Worker::new(0), shared.clone());
-    let listener = Arc::new(listener);
     let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let addr = socket.local_addr().expect("bound");
     let drain = Switch::new();

@@ -3,7 +3,6 @@ use std::future::poll_fn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::*;
-use crate::http::head::KnownName;
 
 mod hyper;
 

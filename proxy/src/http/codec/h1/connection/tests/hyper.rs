@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use tokio::io::duplex;
 
 use super::*;
+use crate::http::head::KnownName;
 
 /// A body and how its end is known.
 #[derive(Clone, Debug)]

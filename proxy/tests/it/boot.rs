@@ -1,0 +1,74 @@
+//! What the tests take from an Envoy bootstrap, as users write it: its clusters and its one listener.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tulle_proxy::cluster::config::ClusterConfig;
+use tulle_proxy::cluster::{Cluster, Clusters};
+use tulle_proxy::config::bootstrap;
+use tulle_proxy::config::not_honoured::NotHonouredFields;
+use tulle_proxy::config::wire::Conversion;
+use tulle_proxy::http::Shared;
+use tulle_proxy::http::route::Routes;
+use tulle_proxy::listener::Listener;
+use tulle_proxy::secret::Secrets;
+use tulle_proxy::telemetry::access_log::Writer;
+use tulle_proxy::telemetry::istio::Workload;
+use tulle_proxy::telemetry::metrics::Registry;
+use tulle_proxy::worker;
+
+/// Longer than any test takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Runs a test on a worker's runtime.
+pub(crate) fn run(test: impl Future<Output = ()>) {
+    let test = async { tokio::time::timeout(PATIENCE, test).await };
+    let ended = worker::runtime().expect("a runtime").block_on(test);
+    ended.expect("the test waits for something that does not come");
+}
+
+/// The listener of the bootstrap `yaml`.
+pub(crate) fn listener(yaml: &str) -> Listener {
+    let (secrets, tables) = (Secrets::new(), Routes::new());
+    let boot = bootstrap::parse(yaml, "test").expect("a valid bootstrap");
+    let cx = Conversion {
+        secrets: &secrets,
+        routes: &tables,
+        notes: NotHonouredFields::of("listener", "test"),
+    };
+    let listener = boot.listeners.into_iter().next().expect("one listener");
+    Listener::from_proto(listener, Bytes::new(), cx).expect("a valid listener")
+}
+
+/// What the workers of a proxy with the clusters of the bootstrap `yaml` share.
+pub(crate) fn shared(yaml: &str, workload: Workload) -> Shared {
+    let metrics = Registry::new();
+    Shared {
+        clusters: clusters(yaml),
+        access_logs: Writer::start(&metrics).expect("a thread"),
+        metrics,
+        hostname: "test".into(),
+        workload: Arc::new(workload),
+    }
+}
+
+fn clusters(yaml: &str) -> Arc<Clusters> {
+    let (secrets, tables) = (Secrets::new(), Routes::new());
+    let store = Arc::new(Clusters::new());
+    let boot = bootstrap::parse(yaml, "test").expect("a valid bootstrap");
+    for cluster in boot.clusters {
+        let cx = Conversion {
+            secrets: &secrets,
+            routes: &tables,
+            notes: NotHonouredFields::of("cluster", "test"),
+        };
+        let raw = Bytes::from(format!("{cluster:?}"));
+        let (config, endpoints) =
+            ClusterConfig::from_proto(cluster, raw, cx).expect("a valid cluster");
+        let cluster = Cluster::new(config);
+        cluster.apply_endpoints(endpoints.unwrap_or_default());
+        store.apply([(Arc::clone(&cluster.config.name), Some(Arc::new(cluster)))]);
+    }
+    store
+}
