@@ -6,8 +6,6 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use prost::Message;
-use prost_reflect::{DeserializeOptions, DynamicMessage};
 use xds_proto::pb::envoy::config::bootstrap::v3 as pb;
 use xds_proto::pb::envoy::config::cluster::v3::Cluster;
 use xds_proto::pb::envoy::config::core::v3::Node;
@@ -15,14 +13,11 @@ use xds_proto::pb::envoy::config::listener::v3::Listener;
 use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3::Secret;
 
 use super::ads::StreamConfig;
-use super::descriptors::pool_for;
+use super::descriptors::from_json;
 use super::not_honoured::NotHonoured;
 use super::source::Source;
 
 mod proto;
-
-/// The name of the message that a bootstrap file holds.
-const MESSAGE: &str = "envoy.config.bootstrap.v3.Bootstrap";
 
 /// What the proxy starts from, whichever way it was told.
 #[derive(Debug, Clone)]
@@ -119,21 +114,10 @@ pub fn parse(text: &str, name: &str) -> Result<Bootstrap, InvalidBootstrap> {
             path: name.to_owned(),
             reason: error.to_string(),
         })?;
-    let schema = |reason: String| InvalidBootstrap::Schema {
+    let message: pb::Bootstrap = from_json(value).map_err(|reason| InvalidBootstrap::Schema {
         path: name.to_owned(),
         reason,
-    };
-    let descriptor = pool_for(MESSAGE, value.to_string().as_bytes())
-        .get_message_by_name(MESSAGE)
-        .expect("the descriptor set holds the bootstrap message");
-    let message = DynamicMessage::deserialize_with_options(
-        descriptor,
-        value,
-        &DeserializeOptions::new().deny_unknown_fields(true),
-    )
-    .map_err(|error| schema(error.to_string()))?;
-    let message = pb::Bootstrap::decode(message.encode_to_vec().as_slice())
-        .map_err(|error| schema(error.to_string()))?;
+    })?;
     Bootstrap::try_from(message)
 }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use prost::bytes::Buf;
 use prost::encoding::{WireType, decode_key, decode_varint};
-use prost_reflect::DescriptorPool;
+use prost::{Message, Name};
+use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage};
 
 /// One file of the descriptor set, undecoded but for what leads to it and on from it.
 struct File<'a> {
@@ -13,6 +14,20 @@ struct File<'a> {
     package: &'a str,
     imports: Vec<&'a str>,
     bytes: &'a [u8],
+}
+
+/// Reads a message from its JSON form; fields that it does not have are errors.
+///
+/// # Errors
+/// In words, which field and what was expected.
+pub(super) fn from_json<M: Message + Name + Default>(json: serde_json::Value) -> Result<M, String> {
+    let descriptor = pool_for(&M::full_name(), json.to_string().as_bytes())
+        .get_message_by_name(&M::full_name())
+        .expect("the descriptor set holds what is linked in");
+    let options = DeserializeOptions::new().deny_unknown_fields(true);
+    let message = DynamicMessage::deserialize_with_options(descriptor, json, &options)
+        .map_err(|error| error.to_string())?;
+    M::decode(message.encode_to_vec().as_slice()).map_err(|error| error.to_string())
 }
 
 /// The descriptors of a message and of every message whose type URL occurs in `text`, be it JSON or encoded.

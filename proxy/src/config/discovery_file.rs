@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use prost::Message;
-use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage};
 use xds_proto::pb::envoy::service::discovery::v3::DiscoveryResponse;
+
+use super::descriptors::from_json;
 
 /// Why a file of resources cannot be used; what it held before stays in force.
 #[derive(Debug, thiserror::Error)]
@@ -44,15 +44,7 @@ pub(crate) fn read(path: &Path) -> Result<DiscoveryResponse, InvalidDiscoveryFil
 fn parse(text: &str) -> Result<DiscoveryResponse, String> {
     let value: serde_json::Value =
         serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
-    let pool = DescriptorPool::decode(xds_proto::FILE_DESCRIPTOR_SET)
-        .expect("the linked descriptor set is well-formed");
-    let descriptor = pool
-        .get_message_by_name("envoy.service.discovery.v3.DiscoveryResponse")
-        .expect("the descriptor set holds the message");
-    let options = DeserializeOptions::new().deny_unknown_fields(true);
-    let message = DynamicMessage::deserialize_with_options(descriptor, value, &options)
-        .map_err(|error| error.to_string())?;
-    DiscoveryResponse::decode(message.encode_to_vec().as_slice()).map_err(|error| error.to_string())
+    from_json(value)
 }
 
 #[cfg(test)]

@@ -22,12 +22,12 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const PREFACE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves `connection` until it ends.
-pub async fn serve(
+pub fn serve(
     connection: transport::Downstream,
     config: Arc<HttpConfig>,
     facts: ConnectionFacts,
     local: Rc<Local>,
-) {
+) -> impl Future<Output = ()> {
     local.keep_swept();
     let site = local.site(&config);
     let downstream = Downstream {
@@ -48,16 +48,16 @@ pub async fn serve(
         CodecType::Auto => by_alpn(&connection),
     };
     let stream = connection.into_stream();
-    match version {
-        Some(Spoken::Http1) => http1::serve(stream, &downstream).await,
-        Some(Spoken::Http2) => http2::serve(stream, &downstream).await,
-        None => http1::serve_unless_http2(stream, &downstream).await,
+    // Not an async fn, which would keep its arguments beside what becomes of them: idle connections hold this.
+    async move {
+        match version {
+            Some(Spoken::Http1) => http1::serve(stream, &downstream).await,
+            Some(Spoken::Http2) => http2::serve(stream, &downstream).await,
+            None => http1::serve_unless_http2(stream, &downstream).await,
+        }
+        let active = downstream.site.stats.downstream_cx_active;
+        active.add(&downstream.local.shard, -1);
     }
-    downstream
-        .site
-        .stats
-        .downstream_cx_active
-        .add(&downstream.local.shard, -1);
 }
 
 /// The HTTP version of a connection.

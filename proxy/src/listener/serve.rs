@@ -6,7 +6,7 @@ use super::filter_chain::{ConnectionFacts, FilterChain, Handler, Verdict};
 use super::inspect::{self, Outcome, Unserved};
 use super::original_dst::{canonical, original_dst};
 use crate::http;
-use crate::tcp::config::TcpConfig;
+use crate::http::config::HttpConfig;
 use crate::tcp::{Record, Session, Speaker, close_unconnected, first_to_speak};
 use crate::telemetry::access_log::ResponseFlags;
 use crate::transport::{Downstream, DownstreamTransport, Raw, Socket, Stream};
@@ -15,7 +15,6 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpStream;
 
 /// What is known of a connection when it is accepted, on its way to the worker that serves it.
@@ -33,6 +32,16 @@ struct Arrived {
     own_address: Option<SocketAddr>,
 }
 
+/// What remains to be done with a connection.
+enum Stage {
+    /// Nothing: it is refused, or its client is gone.
+    Over,
+    /// Serving HTTP.
+    Http(Downstream, Arc<HttpConfig>),
+    /// Copying between it and its upstream.
+    Tcp(Downstream, Session),
+}
+
 /// Serves a connection to its end.
 pub(crate) async fn serve(socket: TcpStream, arrival: Arrival, worker: Rc<Thread>) {
     let peer = arrival.peer;
@@ -45,7 +54,18 @@ pub(crate) async fn serve(socket: TcpStream, arrival: Arrival, worker: Rc<Thread
     };
     let listener = Arc::clone(&arrived.active.listener);
     let _counted = Counted::begin(&arrived.active, &worker);
-    Box::pin(arrived.serve(&mut record, Rc::clone(&worker))).await;
+    // Each stage is in a box of its own, which is gone when the next begins: most connections spend their life in the last.
+    match Box::pin(arrived.place(&mut record, &worker)).await {
+        Stage::Over => {}
+        Stage::Http(downstream, config) => {
+            let facts = record.facts.clone();
+            Box::pin(http::serve(downstream, config, facts, worker.http())).await;
+        }
+        Stage::Tcp(downstream, session) => {
+            let ended = Box::pin(session.serve(downstream, &mut record)).await;
+            tracing::debug!(%ended, destination = %record.facts.destination, "connection ended");
+        }
+    }
     record.write(&listener.access_logs, &worker);
 }
 
@@ -75,72 +95,48 @@ fn arrive(socket: TcpStream, arrival: Arrival) -> std::io::Result<(Arrived, Reco
 }
 
 impl Arrived {
-    async fn serve(mut self, record: &mut Record, worker: Rc<Thread>) {
+    /// Finds out what the connection is, and does everything that comes before serving it.
+    async fn place(mut self, record: &mut Record, worker: &Rc<Thread>) -> Stage {
         let listener = Arc::clone(&self.active.listener);
-        // Stages are boxed one by one: what waits for most of a connection's life is the last of them alone.
-        let inspecting = inspect::inspect(&mut self.socket, &listener, &mut record.facts);
-        let outcome = match Box::pin(inspecting).await {
-            Ok(outcome) => outcome,
-            Err(error) => return self.unserved(&error, record, &worker),
-        };
-        let Some(chain) = self.chain(record, &worker) else {
-            return;
-        };
-        match (&chain.handler, outcome) {
-            (Handler::Tcp(config), Outcome::Silent) => {
-                let config = Arc::clone(config);
-                Box::pin(self.serve_silent(config, record, worker)).await;
-            }
-            (Handler::Tcp(_) | Handler::Http(_) | Handler::Refuse(_), _) => {
-                self.hand_over(&chain, record, worker).await;
-            }
+        match inspect::inspect(&mut self.socket, &listener, &mut record.facts).await {
+            Ok(Outcome::Silent) => self.place_silent(record, worker).await,
+            Ok(Outcome::Told | Outcome::Unclear) => self.hand_over(record, worker).await,
+            Err(error) => self.unserved(&error, record, worker),
         }
     }
 
     /// The client is silent and nothing says which protocol it speaks: dial the upstream, and whoever speaks first
     /// decides. A server that greets gets its bytes through; a client that begins late is inspected after all.
-    async fn serve_silent(
-        mut self,
-        config: Arc<TcpConfig>,
-        record: &mut Record,
-        worker: Rc<Thread>,
-    ) {
-        let connecting = Session::connect(&config, record, self.own_address, &worker);
-        let session = Box::pin(connecting).await;
+    async fn place_silent(mut self, record: &mut Record, worker: &Rc<Thread>) -> Stage {
+        let Some(chain) = self.chain(record, worker) else {
+            return Stage::Over;
+        };
+        let Handler::Tcp(config) = &chain.handler else {
+            return self.hand_over_to(&chain, record, worker).await;
+        };
+        let session = Session::connect(config, record, self.own_address, worker).await;
         let stream = Stream::Plain(self.socket);
         match session {
             Ok(session) => {
-                let first = first_to_speak(&stream, session.upstream());
-                let Some(first) = within(config.idle_timeout, first).await else {
-                    return;
-                };
-                if first == Speaker::Upstream {
+                if first_to_speak(&stream, session.upstream()).await == Speaker::Upstream {
                     let downstream = Downstream::new(stream, None, self.active.drain.signal());
-                    Box::pin(session.serve(downstream, record)).await;
-                    return;
+                    return Stage::Tcp(downstream, session);
                 }
             }
             Err(error) => {
                 tracing::debug!(%error, "no upstream yet for a silent client; waiting for its first bytes");
-                let first = poll_fn(|cx| stream.poll_read_ready(cx));
-                if within(config.idle_timeout, first).await.is_none() {
-                    return;
-                }
+                let _ = poll_fn(|cx| stream.poll_read_ready(cx)).await;
             }
         }
         record.forget_way();
         let Stream::Plain(socket) = stream else {
-            return;
+            return Stage::Over;
         };
         self.socket = socket;
         let listener = Arc::clone(&self.active.listener);
         match inspect::inspect(&mut self.socket, &listener, &mut record.facts).await {
-            Ok(_outcome) => {
-                if let Some(chain) = self.chain(record, &worker) {
-                    self.hand_over(&chain, record, worker).await;
-                }
-            }
-            Err(error) => self.unserved(&error, record, &worker),
+            Ok(_outcome) => self.hand_over(record, worker).await,
+            Err(error) => self.unserved(&error, record, worker),
         }
     }
 
@@ -167,35 +163,40 @@ impl Arrived {
         Some(chain)
     }
 
-    async fn hand_over(self, chain: &FilterChain, record: &mut Record, worker: Rc<Thread>) {
+    /// Goes on with the chain that what is known leads to.
+    async fn hand_over(self, record: &mut Record, worker: &Rc<Thread>) -> Stage {
+        match self.chain(record, worker) {
+            Some(chain) => self.hand_over_to(&chain, record, worker).await,
+            None => Stage::Over,
+        }
+    }
+
+    async fn hand_over_to(
+        self,
+        chain: &FilterChain,
+        record: &mut Record,
+        worker: &Rc<Thread>,
+    ) -> Stage {
         let own_address = self.own_address;
-        let securing = Box::pin(self.secure(chain, record.facts.source, &worker));
-        let Some(downstream) = securing.await else {
-            return;
+        let Some(downstream) = self.secure(chain, record.facts.source, worker).await else {
+            return Stage::Over;
         };
         record.tls = downstream.tls().cloned();
         match &chain.handler {
-            Handler::Http(config) => {
-                let facts = record.facts.clone();
-                let serving = http::serve(downstream, Arc::clone(config), facts, worker.http());
-                Box::pin(serving).await;
-            }
+            Handler::Http(config) => Stage::Http(downstream, Arc::clone(config)),
             Handler::Tcp(config) => {
-                let destination = record.facts.destination;
-                let connecting = Session::connect(config, record, own_address, &worker);
-                match Box::pin(connecting).await {
-                    Ok(session) => {
-                        let ended = Box::pin(session.serve(downstream, record)).await;
-                        tracing::debug!(%ended, %destination, "connection ended");
-                    }
+                match Session::connect(config, record, own_address, worker).await {
+                    Ok(session) => Stage::Tcp(downstream, session),
                     Err(error) => {
-                        close_unconnected(config, record, &worker);
-                        tracing::debug!(%error, %destination, "connection closed");
+                        close_unconnected(config, record, worker);
+                        tracing::debug!(%error, destination = %record.facts.destination, "connection closed");
+                        Stage::Over
                     }
                 }
             }
             Handler::Refuse(reason) => {
                 tracing::debug!(%reason, chain = %chain.name, "connection refused");
+                Stage::Over
             }
         }
     }
@@ -216,11 +217,16 @@ impl Arrived {
         };
         let stats = self.active.stats;
         let handshake = Box::pin(context.accept(self.socket));
-        let limit = chain.transport_connect_timeout;
-        let Some(result) = within(limit, handshake).await else {
-            stats.ssl_connection_error.increment(worker.shard());
-            tracing::debug!(%source, ?limit, "TLS handshake took too long");
-            return None;
+        let result = match chain.transport_connect_timeout {
+            Some(limit) => match tokio::time::timeout(limit, handshake).await {
+                Ok(result) => result,
+                Err(_elapsed) => {
+                    stats.ssl_connection_error.increment(worker.shard());
+                    tracing::debug!(%source, ?limit, "TLS handshake took too long");
+                    return None;
+                }
+            },
+            None => handshake.await,
         };
         match result {
             Ok((stream, facts)) => {
@@ -235,19 +241,12 @@ impl Arrived {
         }
     }
 
-    fn unserved(&self, error: &Unserved, record: &Record, worker: &Thread) {
+    fn unserved(&self, error: &Unserved, record: &Record, worker: &Thread) -> Stage {
         if matches!(error, Unserved::TimedOut(_)) {
             self.active.stats.pre_cx_timeout.increment(worker.shard());
         }
         tracing::debug!(listener = %self.active.listener.name, source = %record.facts.source, %error, "connection closed");
-    }
-}
-
-/// What `future` comes to, unless the limit passes first.
-async fn within<T>(limit: Option<Duration>, future: impl Future<Output = T>) -> Option<T> {
-    match limit {
-        Some(limit) => tokio::time::timeout(limit, future).await.ok(),
-        None => Some(future.await),
+        Stage::Over
     }
 }
 

@@ -1,7 +1,7 @@
 //! One TCP connection: pick a cluster and an endpoint, connect, copy.
 
 use super::config::{TcpConfig, TcpHash};
-use super::copy::{Ended, Limits, both_ways};
+use super::copy::{Ended, Limits, Moved, both_ways};
 use super::counters::ClusterCounters;
 use super::metrics::TcpSeries;
 use super::record::Record;
@@ -165,20 +165,28 @@ impl Session {
     }
 
     /// Copies both ways until both sides are done, and tells of it.
-    pub(crate) async fn serve(mut self, downstream: Downstream, record: &mut Record) -> Ended {
-        let shard = Arc::clone(self.worker.shard());
-        let series = self.worker.tcp_series(record);
-        series.opened(&shard);
-        let ended = self.copy(downstream, record, series).await;
-        record.ended(&ended);
-        self.worker.tcp_series(record).closed(&shard);
-        record.write(&self.config.access_logs, &self.worker);
-        ended
+    pub(crate) fn serve(
+        mut self,
+        downstream: Downstream,
+        record: &mut Record,
+    ) -> impl Future<Output = Ended> {
+        let mut downstream = downstream.into_stream();
+        // Not an async fn, which would keep its arguments beside what becomes of them: idle connections hold this.
+        async move {
+            let series = self.worker.tcp_series(record);
+            series.opened(self.worker.shard());
+            let ended = self.copy(&mut downstream, record, series).await;
+            record.ended(&ended);
+            let series = self.worker.tcp_series(record);
+            series.closed(self.worker.shard());
+            record.write(&self.config.access_logs, &self.worker);
+            ended
+        }
     }
 
     async fn copy(
         &mut self,
-        downstream: Downstream,
+        downstream: &mut Stream,
         record: &mut Record,
         series: TcpSeries,
     ) -> Ended {
@@ -186,25 +194,19 @@ impl Session {
             idle: self.config.idle_timeout,
             age: self.config.max_connection_duration,
         };
-        let mut downstream = downstream.into_stream();
-        let (counters, worker) = (self.counters, Rc::clone(&self.worker));
+        let (counters, shard) = (&self.counters, self.worker.shard());
         let reported = &mut record.moved;
-        let ended = both_ways(
-            &mut downstream,
-            self.upstream.stream_mut(),
-            limits,
-            |moved| {
-                let shard = worker.shard();
-                let more = moved.since(*reported);
-                counters.cx_tx_bytes_total.add(shard, more.to_upstream);
-                counters.cx_rx_bytes_total.add(shard, more.to_downstream);
-                series.moved(shard, more);
-                *reported = moved;
-            },
-        )
-        .await;
+        let report = |moved: Moved| {
+            let more = moved.since(*reported);
+            counters.cx_tx_bytes_total.add(shard, more.to_upstream);
+            counters.cx_rx_bytes_total.add(shard, more.to_downstream);
+            series.moved(shard, more);
+            *reported = moved;
+        };
+        let upstream = self.upstream.stream_mut();
+        let ended = both_ways(downstream, upstream, limits, report).await;
         if matches!(ended, Ended::Idle) {
-            counters.cx_idle_timeout.increment(worker.shard());
+            counters.cx_idle_timeout.increment(shard);
         }
         ended
     }
