@@ -15,7 +15,7 @@ use crate::cores::{Cores, Role};
 use crate::load::{self, Load, Pace};
 use crate::peer::{Peer, Programs};
 use crate::report::machine::Machine;
-use crate::report::{Report, Settings, Version, html, table};
+use crate::report::{Report, Settings, Version, html, summary, table};
 use crate::{backend, scenario};
 use flags::{BackendFlags, Command, CompareFlags, Flags, LoadFlags};
 
@@ -96,7 +96,7 @@ fn compare(flags: &CompareFlags) -> anyhow::Result<()> {
         // after each scenario, so that a comparison can be stopped
         write(&report, flags)
     })?;
-    println!();
+    println!("{}", summary::render(&report));
     for name in FILES {
         println!("{}", flags.folder().join(name).display());
     }

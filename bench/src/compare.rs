@@ -118,6 +118,7 @@ impl Bench<'_> {
         Ok(Compared {
             name: scenario.name,
             what: scenario.what,
+            also: scenario.work.also(),
             entries,
         })
     }

@@ -3,6 +3,7 @@
 pub(crate) mod html;
 pub(crate) mod machine;
 mod plot;
+pub(crate) mod summary;
 pub(crate) mod table;
 
 use std::collections::BTreeMap;
@@ -44,6 +45,8 @@ pub(crate) struct Version {
 pub(crate) struct Compared {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
+    /// Metrics that count besides the main one.
+    pub(crate) also: Vec<Metric>,
     pub(crate) entries: Vec<Entry>,
 }
 
@@ -186,9 +189,8 @@ impl Compared {
         })
     }
 
-    /// The main metric of `entry` as a part of that of a peer.
-    pub(crate) fn ratio(&self, entry: &Entry, peer: &str) -> Option<f64> {
-        let metric = self.main()?;
+    /// A metric of `entry` as a part of that of a peer.
+    pub(crate) fn ratio(&self, metric: Metric, entry: &Entry, peer: &str) -> Option<f64> {
         Some(entry.median(metric)? / self.rival(peer, entry)?.median(metric)?)
     }
 

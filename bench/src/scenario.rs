@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::certificate::Key;
 use crate::exchange::{Exchange, Heads};
+use crate::figure::Metric;
 use crate::load::{Life, Pace};
 use crate::topology::{Between, Features, Sessions, Topology};
 
@@ -56,6 +57,21 @@ impl Work {
             Work::Idle(exchange)
             | Work::Start { exchange, .. }
             | Work::IdleConnections { exchange, .. } => exchange,
+        }
+    }
+
+    /// Metrics that count besides the first.
+    pub(crate) fn also(self) -> Vec<Metric> {
+        match self {
+            Work::Traffic(traffic) if traffic.pace != Pace::Closed => {
+                vec![Metric::AddedP50, Metric::AddedP99]
+            }
+            Work::Traffic(traffic) if traffic.exchange == Exchange::Download => {
+                vec![Metric::Bandwidth]
+            }
+            Work::Traffic(traffic) if traffic.connections == 1 => vec![Metric::P50],
+            Work::Start { .. } => vec![Metric::Pss],
+            Work::Traffic(_) | Work::Idle(_) | Work::IdleConnections { .. } => Vec::new(),
         }
     }
 

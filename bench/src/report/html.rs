@@ -1,7 +1,7 @@
 //! The report as one page that needs nothing else.
 
 use super::table::{RIVALS, metrics, ratio, remarks, spread};
-use super::{Compared, Entry, Outcome, Report, plot};
+use super::{Compared, Entry, Outcome, Report, plot, summary};
 
 const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}\
 table{border-collapse:collapse;margin:.5rem 0;font-variant-numeric:tabular-nums}th,td{padding:.2rem .6rem;text-align:right;\
@@ -72,35 +72,24 @@ fn facts(report: &Report) -> String {
     )
 }
 
-/// One row for each scenario: Tulle beside its rivals.
 fn summary(report: &Report) -> String {
-    let mut rows = String::new();
-    for compared in &report.scenarios {
-        for entry in compared
-            .entries
-            .iter()
-            .filter(|entry| entry.peer.starts_with("tulle"))
-        {
-            let value = compared
-                .main()
-                .and_then(|metric| Some((metric, entry.figures.get(&metric)?)));
-            let value = value.map_or("–".to_owned(), |(metric, series)| {
-                format!("{} {}", spread(series), metric.title())
-            });
-            let ratios = RIVALS
-                .map(|peer| format!("<td>{}</td>", ratio(compared, entry, peer)))
-                .concat();
-            rows.push_str(&format!(
-                "<tr><td><a href=\"#{0}\">{0}</a></td><td>{1}</td><td>{2}</td>{ratios}</tr>",
-                compared.name,
-                escape(&entry.name),
-                escape(&value)
-            ));
-        }
-    }
+    let rows = summary::lines(report).into_iter().map(|line| {
+        let cells =
+            [&line.entry, &line.metric.title().to_owned(), &line.value].map(|cell| escape(cell));
+        let cells = cells
+            .into_iter()
+            .chain(line.ratios)
+            .map(|cell| format!("<td>{cell}</td>"));
+        format!(
+            "<tr><td><a href=\"#{0}\">{0}</a></td>{1}</tr>",
+            line.scenario,
+            cells.collect::<String>()
+        )
+    });
     let titles = RIVALS.map(|peer| format!("<th>× {peer}</th>")).concat();
     format!(
-        "<h2>Summary</h2><table><tr><th>scenario</th><th></th><th></th>{titles}</tr>{rows}</table>"
+        "<h2>Summary</h2><table><tr><th>scenario</th><th></th><th></th><th></th>{titles}</tr>{}</table>",
+        rows.collect::<String>()
     )
 }
 

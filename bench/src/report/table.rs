@@ -13,10 +13,7 @@ pub(crate) const RIVALS: [&str; 2] = ["envoy", "haproxy"];
 /// One scenario.
 pub(crate) fn render(compared: &Compared) -> String {
     let metrics = metrics(compared);
-    let mut table = Table::new();
-    table
-        .load_style(comfy_table::presets::UTF8_FULL_CONDENSED)
-        .set_content_arrangement(ContentArrangement::Disabled);
+    let mut table = table();
     let ratios = RIVALS.map(|peer| format!("× {peer}"));
     let titles = metrics.iter().map(|metric| metric.title().to_owned());
     table.set_header(std::iter::once(String::new()).chain(titles).chain(ratios));
@@ -33,6 +30,15 @@ pub(crate) fn render(compared: &Compared) -> String {
         }
     }
     text
+}
+
+/// A table without rows.
+pub(crate) fn table() -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(comfy_table::presets::UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    table
 }
 
 /// Metrics of a scenario, in the order of columns.
@@ -66,9 +72,8 @@ fn row(compared: &Compared, entry: &Entry, metrics: &[Metric]) -> Vec<Cell> {
 
 /// A ratio, where both figures count.
 pub(crate) fn ratio(compared: &Compared, entry: &Entry, peer: &str) -> String {
-    let ratio = (entry.outcome == Outcome::Valid)
-        .then(|| compared.ratio(entry, peer))
-        .flatten();
+    let metric = compared.main().filter(|_| entry.outcome == Outcome::Valid);
+    let ratio = metric.and_then(|metric| compared.ratio(metric, entry, peer));
     ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}"))
 }
 
