@@ -12,6 +12,7 @@
 //! The request path never waits here for anything but its own client, and no client makes another wait.
 
 pub(crate) mod body;
+mod debug_dump;
 pub(crate) mod debug_request;
 mod delta;
 mod frame;

@@ -8,9 +8,11 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use xds_proto::node::{NodeId, NodeMetadata};
+use xds_proto::resource::ResourceKind;
 
+use crate::generate::{self, ResourceSet};
 use crate::model::Name;
-use crate::scope::{MeshSettings, ProxyClass};
+use crate::scope::{MeshSettings, ProxyClass, Scope};
 use crate::store::{Changes, Snapshot};
 
 use super::class::{Class, World};
@@ -103,6 +105,13 @@ impl Publisher {
             class,
             publisher: self.clone(),
         }
+    }
+
+    /// What a proxy should have of a kind in this world; for questions of people, not for streams.
+    pub(crate) fn generate(&self, proxy: &Proxy, kind: ResourceKind) -> ResourceSet {
+        let world = self.world.load();
+        let class = ProxyClass::of(&proxy.id, &proxy.metadata, &world.snapshot);
+        generate::generate(&Scope::of(&world.snapshot, &world.mesh, &class), kind)
     }
 
     fn classify(&self, proxy: &Proxy) -> ProxyClass {

@@ -17,12 +17,14 @@ use crate::debug;
 use crate::identity::Caller;
 
 use super::body::Outgoing;
+use super::debug_dump;
 use super::frame;
 use super::status::{Connection, Sync, TypeStatus};
 use super::stream::{Ads, Peer};
 
 const PREFIX: &str = "istio.io/debug";
 const SYNCZ: &str = "istio.io/debug/syncz";
+const CONFIG_DUMP: &str = "istio.io/debug/config_dump";
 const NOT_FOUND: &[u8] = b"404 page not found\n";
 
 /// Whether the type is a debug question instead of a resource.
@@ -45,6 +47,7 @@ pub(super) async fn serve(
             .iter()
             .map(|c| pack_any(&client_config(c)))
             .collect(),
+        CONFIG_DUMP => config_dump(ads, request.resource_names.first()),
         PREFIX => vec![raw(
             ads,
             request.resource_names.first().map_or("", String::as_str),
@@ -81,6 +84,17 @@ fn admit(ads: &Ads, caller: &Caller) -> Result<(), Status> {
             ads.root_namespace
         ))),
     }
+}
+
+/// What the proxy `POD.NAMESPACE` should run; nothing where it is not connected here.
+fn config_dump(ads: &Ads, name: Option<&String>) -> Vec<Any> {
+    let all = ads.connections.all();
+    let named = all
+        .iter()
+        .find(|connection| name.is_some_and(|name| *name == connection.proxy));
+    named
+        .map(|connection| debug_dump::sections(&ads.publisher, &connection.who))
+        .unwrap_or_default()
 }
 
 /// The answer of an HTTP debug page, carried as it is.

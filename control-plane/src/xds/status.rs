@@ -7,6 +7,8 @@ use std::time::SystemTime;
 use parking_lot::Mutex;
 use xds_proto::resource::ResourceKind;
 
+use crate::push::Proxy;
+
 /// One response, as sent or as accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mark {
@@ -107,6 +109,8 @@ impl TypeStatus {
 pub(crate) struct Connection {
     /// Number of the stream in this process.
     pub(crate) id: u64,
+    /// Who it is.
+    pub(crate) who: Proxy,
     /// `POD.NAMESPACE`.
     pub(crate) proxy: String,
     /// Namespace of the proxy.

@@ -143,6 +143,7 @@ impl Stream {
         let proxy = seat.proxy();
         let listed = ads.connections.list(Connection {
             id: seat.stream,
+            who: proxy.clone(),
             proxy: format!("{}.{}", proxy.id.pod, proxy.id.namespace),
             namespace: proxy.id.namespace.clone(),
             kind: proxy.id.kind.to_string(),

@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod certificates;
+mod load;
 mod plane;
 mod pushes;

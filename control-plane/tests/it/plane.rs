@@ -155,7 +155,7 @@ fn data_dir(home: &Path) -> PathBuf {
 }
 
 /// Written beside and moved into place, as a careful editor does.
-fn write_service(home: &Path, name: &str, endpoints: &[&str]) {
+pub(crate) fn write_service(home: &Path, name: &str, endpoints: &[&str]) {
     let addresses: String = endpoints
         .iter()
         .map(|ip| format!("- addresses: [\"{ip}\"]\n"))

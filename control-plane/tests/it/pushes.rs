@@ -1,6 +1,8 @@
 //! What proxies get, and when.
 
 use tonic::Code;
+use xds_proto::pb::envoy::admin::v3::ClustersConfigDump;
+use xds_proto::pb::envoy::config::cluster::v3 as config;
 use xds_proto::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use xds_proto::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use xds_proto::pb::envoy::service::status::v3::{ClientConfig, ConfigStatus};
@@ -267,6 +269,34 @@ async fn istioctl_sees_connected_proxies_over_xds() {
         .find(|c| c.type_url == Endpoint.type_url())
         .unwrap();
     assert_eq!(endpoints.config_status(), ConfigStatus::Synced);
+}
+
+#[tokio::test]
+async fn istioctl_compares_a_proxy_with_what_it_should_run() {
+    let plane = Plane::start().await;
+    let mut proxy = delta(&plane, "client-1").await;
+    proxy.subscribe(Endpoint, &[&cluster("reviews")]).await;
+    proxy.accept(Endpoint).await;
+    for (name, sections) in [("client-1.default", 3), ("nobody.default", 0)] {
+        let mut istioctl =
+            StateOfTheWorld::open(plane.plaintext().await, node("test-1", "default")).await;
+        let request = DiscoveryRequest {
+            resource_names: vec![name.to_owned()],
+            ..Default::default()
+        };
+        istioctl.send("istio.io/debug/config_dump", request).await;
+        let answer = istioctl.next().await;
+        assert_eq!(answer.resources.len(), sections, "{name}");
+        let Some(section) = answer.resources.first() else {
+            continue;
+        };
+        let dump: ClustersConfigDump = unpack_any(section).unwrap();
+        let mut bodies = dump.dynamic_active_clusters.iter();
+        assert!(bodies.any(|dynamic| {
+            let body: config::Cluster = unpack(dynamic.cluster.as_ref().unwrap()).unwrap();
+            body.name == cluster("reviews")
+        }));
+    }
 }
 
 #[tokio::test]
