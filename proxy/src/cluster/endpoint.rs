@@ -54,6 +54,22 @@ impl EndpointFacts {
     }
 }
 
+impl EndpointFacts {
+    /// Keeps what is equal to another endpoint's once for both: those of a service differ in little but their address.
+    pub(crate) fn share(&mut self, other: &Self) {
+        fn keep<T: PartialEq + Clone>(mine: &mut T, other: &T) {
+            if mine == other {
+                *mine = other.clone();
+            }
+        }
+        keep(&mut self.hostname, &other.hostname);
+        keep(&mut self.labels, &other.labels);
+        keep(&mut self.transport_labels, &other.transport_labels);
+        keep(&mut self.workload, &other.workload);
+        keep(&mut self.origin, &other.origin);
+    }
+}
+
 /// Where endpoints stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Locality {

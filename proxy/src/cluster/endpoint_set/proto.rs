@@ -119,13 +119,18 @@ fn walk(
     refused!({
         named_endpoints => "are not supported; write endpoints in their place",
     });
+    let mut last: Option<EndpointFacts> = None;
     for (index, locality) in endpoints.into_iter().enumerate() {
         let path = format!("endpoints[{index}]");
         let (place, list) = place(cx, locality).map_err(|error| error.within(&path))?;
         for (index, endpoint) in list.into_iter().enumerate() {
             let within =
                 |error: InvalidField| error.within(format_args!("{path}.lb_endpoints[{index}]"));
-            let endpoint = one(cx, &place, endpoint).map_err(within)?;
+            let mut endpoint = one(cx, &place, endpoint).map_err(within)?;
+            if let Some(last) = &last {
+                endpoint.facts.share(last);
+            }
+            last = Some(endpoint.facts.clone());
             take(&place, endpoint).map_err(within)?;
         }
     }

@@ -59,7 +59,12 @@ impl Applier {
             return Ok(name);
         }
         self.join(&cluster);
-        tokio::task::spawn_local(dns::run(Arc::downgrade(&cluster)));
+        match &cluster.config.discovery {
+            Discovery::StrictDns(_) | Discovery::LogicalDns(_) => {
+                tokio::task::spawn_local(dns::run(Arc::downgrade(&cluster)));
+            }
+            Discovery::Static | Discovery::Eds(_) | Discovery::OriginalDst(_) => {}
+        }
         let before = self.cold_clusters.insert(&name, cluster, Instant::now());
         if let Some(before) = before {
             self.leave(&before);

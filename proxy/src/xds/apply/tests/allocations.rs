@@ -11,6 +11,7 @@ static ALLOCATOR: Counting = Counting;
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
+    static LIVE: Cell<i64> = const { Cell::new(0) };
 }
 
 // SAFETY: every call is passed on to the system's allocator as it is.
@@ -18,14 +19,25 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // a thread that ends has no counter any more
         let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        grow(layout.size().cast_signed());
         // SAFETY: the caller keeps the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        grow(-layout.size().cast_signed());
         // SAFETY: the pointer came from `alloc` above, hence from the system.
         unsafe { System.dealloc(pointer, layout) }
     }
+}
+
+fn grow(bytes: isize) {
+    let _ = LIVE.try_with(|live| live.set(live.get() + bytes as i64));
+}
+
+/// Bytes that this thread has allocated and not freed.
+pub(super) fn live() -> i64 {
+    LIVE.with(Cell::get)
 }
 
 /// How many allocations the work makes on this thread.
