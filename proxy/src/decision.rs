@@ -110,6 +110,10 @@ pub enum Stage {
     VirtualHost,
     /// The route.
     Route,
+    /// A delay or an answer that a fault policy injects.
+    Fault,
+    /// What the balancer hashes.
+    Hash,
     /// The cluster.
     Cluster,
     /// The endpoint.

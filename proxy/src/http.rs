@@ -10,7 +10,7 @@ pub mod filter;
 mod filters;
 mod forward;
 mod handle;
-mod hash;
+pub(crate) mod hash;
 pub mod head;
 mod introduce;
 pub mod local;

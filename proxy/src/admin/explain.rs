@@ -156,6 +156,8 @@ fn stage(stage: Stage) -> &'static str {
         Stage::Authorization => "authorization",
         Stage::VirtualHost => "virtual host",
         Stage::Route => "route",
+        Stage::Fault => "fault",
+        Stage::Hash => "hash policy",
         Stage::Cluster => "cluster",
         Stage::Endpoint => "endpoint",
     }

@@ -2,11 +2,16 @@
 
 use crate::config::origin::Origin;
 use crate::http::config::HttpConfig;
-use crate::http::filter::PerFilter;
+use crate::http::filter::fault::Abort;
+use crate::http::filter::{InForce, PerFilter};
+use crate::http::hash::{self, Hashable};
+use crate::http::route::hash::HashPolicy;
 use crate::http::route::{Action, Forward, NoRoute, PathMatch, RequestFacts, Route};
 
 use super::upstream::Wanted;
 use super::{HypotheticalRequest, Outcome, Stage, Way};
+
+const INJECTED: &str = "the fault policy draws it";
 
 type Facts<'a> = RequestFacts<'a, ::http::HeaderMap>;
 
@@ -54,23 +59,17 @@ impl Way<'_> {
         let route = decision.route;
         self.step(Stage::Route, name_of(route), describe(route), &route.origin);
         let levels = &route.per_filter;
-        match &route.action {
-            Action::Forward(forward) => self.forward((forward, config, levels), &facts),
-            Action::Redirect(redirect) => {
-                let answered = Outcome::Answered {
-                    status: redirect.status,
-                    reason: "the route redirects".into(),
-                };
-                self.denied(config, levels).unwrap_or(answered)
-            }
-            Action::Direct(direct) => {
-                let answered = Outcome::Answered {
-                    status: direct.status,
-                    reason: "the route answers by itself".into(),
-                };
-                self.denied(config, levels).unwrap_or(answered)
-            }
-        }
+        let (status, reason) = match &route.action {
+            Action::Forward(forward) => return self.forward((forward, config, levels), &facts),
+            Action::Redirect(redirect) => (redirect.status, "the route redirects"),
+            Action::Direct(direct) => (direct.status, "the route answers by itself"),
+        };
+        self.denied(config, levels)
+            .or_else(|| self.fault((config, levels), "", &facts))
+            .unwrap_or_else(|| Outcome::Answered {
+                status,
+                reason: reason.into(),
+            })
     }
 
     fn no_route(&mut self, none: NoRoute<'_>) -> Outcome {
@@ -107,6 +106,61 @@ impl Way<'_> {
         })
     }
 
+    /// What a fault policy injects; an answer ends the way.
+    fn fault(
+        &mut self,
+        (config, levels): (&HttpConfig, &PerFilter),
+        cluster: &str,
+        facts: &Facts<'_>,
+    ) -> Option<Outcome> {
+        for filter in config.filters.in_force(levels) {
+            let InForce::Fault(policy) = filter else {
+                continue;
+            };
+            let numbers = (self.rng.u64(..), self.rng.u64(..));
+            let injected = policy.decide(facts, cluster, numbers);
+            if let Some(delay) = injected.delay {
+                let wait = format!("waits {delay:?}");
+                self.step(Stage::Fault, wait, INJECTED, &Origin::default());
+            }
+            if let Some(abort) = injected.abort {
+                let (status, chosen) = match abort {
+                    Abort::Http(status) => (status, format!("status {status}")),
+                    Abort::Grpc(status) => (200, format!("gRPC status {status}")),
+                };
+                self.step(Stage::Fault, chosen, INJECTED, &Origin::default());
+                return Some(Outcome::Answered {
+                    status,
+                    reason: "a fault is injected".into(),
+                });
+            }
+        }
+        None
+    }
+
+    /// What of the request the balancer hashes, where the route says that it should.
+    fn hash(&mut self, policies: &[HashPolicy], facts: &Facts<'_>) -> Option<u64> {
+        let request = Hashable {
+            headers: facts.headers,
+            path: facts.path,
+            source: self.asked.source.ip(),
+        };
+        let mut inputs = Vec::new();
+        let hash = hash::combine(policies, |input| {
+            let found = hash::found(&request, input)?;
+            inputs.push(input.to_string());
+            Some(found)
+        });
+        if !policies.is_empty() {
+            let (chosen, because) = match hash {
+                Some(_) => (inputs.join(", "), "the route hashes it for the balancer"),
+                None => ("nothing".into(), "the request has nothing that is hashed"),
+            };
+            self.step(Stage::Hash, chosen, because, &Origin::default());
+        }
+        hash
+    }
+
     fn forward(
         &mut self,
         (forward, config, levels): (&Forward, &HttpConfig, &PerFilter),
@@ -136,11 +190,15 @@ impl Way<'_> {
             || forward.subset.clone(),
             |one| forward.subset.with(&one.subset),
         );
+        if let Some(injected) = self.fault((config, levels), &picked.name, facts) {
+            return injected;
+        }
+        let hash = self.hash(&forward.hash, facts);
         self.cluster(Wanted {
             name: &picked.name,
             subset: &subset,
             because,
-            hash: None,
+            hash,
         })
     }
 }

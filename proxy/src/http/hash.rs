@@ -1,12 +1,23 @@
 //! The hash of a request for balancers that keep callers on an endpoint. Source: Envoy `RouteAction.HashPolicy`.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use super::connection::Exchange;
-use super::head::{HeaderKey, KnownName};
+use super::head::{Fields, HeaderKey, KnownName};
 use super::route::hash::{CookieHash, HashInput, HashPolicy};
 use crate::cluster::lb::xxhash::xxh64;
-use crate::matcher::{HeaderLookup as _, query_parameter};
+use crate::matcher::{HeaderLookup, query_parameter};
+
+/// What of a request can be hashed.
+#[derive(Debug)]
+pub(crate) struct Hashable<'a, H> {
+    pub(crate) headers: &'a H,
+    /// With its query.
+    pub(crate) path: &'a str,
+    /// The client.
+    pub(crate) source: IpAddr,
+}
 
 /// A cookie that the client is given, so that it comes back to its endpoint.
 #[derive(Debug)]
@@ -18,9 +29,27 @@ pub(crate) struct MadeCookie {
 /// The hash that `policies` give, or `None` when none of them finds anything. A cookie that is wanted and missing is
 /// made, once for all attempts of the request.
 pub(crate) fn hash(exchange: &mut Exchange<'_>, policies: &[HashPolicy]) -> Option<u64> {
+    combine(policies, |input| {
+        found(&hashable(exchange), input).or_else(|| made(exchange, input))
+    })
+}
+
+fn hashable<'a>(exchange: &'a Exchange<'_>) -> Hashable<'a, Fields> {
+    Hashable {
+        headers: &exchange.request.fields,
+        path: exchange.request.path(),
+        source: exchange.downstream.facts.source.ip(),
+    }
+}
+
+/// The hash of what `one` finds for each policy, up to a terminal one that finds something.
+pub(crate) fn combine(
+    policies: &[HashPolicy],
+    mut one: impl FnMut(&HashInput) -> Option<u64>,
+) -> Option<u64> {
     let mut hash: Option<u64> = None;
     for policy in policies {
-        if let Some(new) = one(exchange, &policy.input) {
+        if let Some(new) = one(&policy.input) {
             hash = Some(hash.map_or(new, |old| old.rotate_left(1) ^ new));
             if policy.terminal {
                 break;
@@ -30,10 +59,11 @@ pub(crate) fn hash(exchange: &mut Exchange<'_>, policies: &[HashPolicy]) -> Opti
     hash
 }
 
-fn one(exchange: &mut Exchange<'_>, input: &HashInput) -> Option<u64> {
+/// The hash of one input, if the request has it.
+pub(crate) fn found<H: HeaderLookup>(request: &Hashable<'_, H>, input: &HashInput) -> Option<u64> {
     match input {
         HashInput::Header(name, substitution) => {
-            let value = exchange.request.fields.value(name)?;
+            let value = request.headers.value(name)?;
             match (substitution, std::str::from_utf8(&value)) {
                 (Some((regex, with)), Ok(text)) => {
                     Some(hash_bytes(regex.0.replace_all(text, &**with).as_bytes()))
@@ -41,20 +71,19 @@ fn one(exchange: &mut Exchange<'_>, input: &HashInput) -> Option<u64> {
                 (Some(_), Err(_)) | (None, _) => Some(hash_bytes(&value)),
             }
         }
-        HashInput::Cookie(rules) => cookie_value(exchange, &rules.name)
-            .map(|value| hash_bytes(value.as_bytes()))
-            .or_else(|| made(exchange, rules)),
-        HashInput::SourceIp => Some(hash_bytes(
-            exchange.downstream.facts.source.ip().to_string().as_bytes(),
-        )),
+        HashInput::Cookie(rules) => {
+            let cookies = request.headers.value(&KnownName::Cookie.into())?;
+            cookie_value(std::str::from_utf8(&cookies).ok()?, &rules.name)
+                .map(|value| hash_bytes(value.as_bytes()))
+        }
+        HashInput::SourceIp => Some(hash_bytes(request.source.to_string().as_bytes())),
         HashInput::Query(name) => {
-            query_parameter(exchange.request.path(), name).map(|value| hash_bytes(value.as_bytes()))
+            query_parameter(request.path, name).map(|value| hash_bytes(value.as_bytes()))
         }
     }
 }
 
-fn cookie_value<'a>(exchange: &'a Exchange<'_>, name: &str) -> Option<&'a str> {
-    let cookies = exchange.request.fields.get_str(KnownName::Cookie)?;
+fn cookie_value<'a>(cookies: &'a str, name: &str) -> Option<&'a str> {
     let mut pairs = cookies
         .split(';')
         .filter_map(|pair| pair.trim().split_once('='));
@@ -66,7 +95,10 @@ fn cookie_value<'a>(exchange: &'a Exchange<'_>, name: &str) -> Option<&'a str> {
 }
 
 /// The hash of a cookie that is made; without a lifetime none is.
-fn made(exchange: &mut Exchange<'_>, rules: &CookieHash) -> Option<u64> {
+fn made(exchange: &mut Exchange<'_>, input: &HashInput) -> Option<u64> {
+    let HashInput::Cookie(rules) = input else {
+        return None;
+    };
     rules.ttl?;
     let before = exchange.cookies.iter().find(|one| one.rules == *rules);
     if let Some(made) = before {
@@ -123,6 +155,41 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn nothing_after_a_terminal_policy_that_finds_something_counts() {
+        let mut headers = ::http::HeaderMap::new();
+        headers.insert("cookie", "a=1; user=jane".parse().expect("a value"));
+        let request = Hashable {
+            headers: &headers,
+            path: "/x?q=1",
+            source: [192, 0, 2, 1].into(),
+        };
+        let hash = |policies: Vec<(HashInput, bool)>| {
+            let policy = |(input, terminal)| HashPolicy { input, terminal };
+            let policies: Vec<_> = policies.into_iter().map(policy).collect();
+            combine(&policies, |input| found(&request, input))
+        };
+        let cookie = |name: &str| {
+            HashInput::Cookie(CookieHash {
+                name: name.into(),
+                ttl: None,
+                path: None,
+                attributes: Vec::new(),
+            })
+        };
+        let address = hash_bytes(b"192.0.2.1");
+        let by_cookie = vec![(cookie("user"), true), (HashInput::SourceIp, false)];
+        assert_eq!(hash(by_cookie), Some(hash_bytes(b"jane")));
+        let missing = vec![(cookie("none"), true), (HashInput::SourceIp, false)];
+        assert_eq!(hash(missing), Some(address));
+        let both = vec![
+            (HashInput::Query("q".into()), false),
+            (HashInput::SourceIp, false),
+        ];
+        assert_eq!(hash(both), Some(hash_bytes(b"1").rotate_left(1) ^ address));
+        assert_eq!(hash(vec![(cookie("none"), false)]), None);
+    }
 
     #[test]
     fn a_made_cookie_says_how_long_and_where_it_counts() {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod envoy;
+mod explain;
 mod fuzz;
 mod http1;
 mod mesh;

@@ -1,5 +1,6 @@
 //! What the load balancer hashes of a request.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,18 @@ pub enum HashInput {
     SourceIp,
     /// A query parameter.
     Query(Arc<str>),
+}
+
+/// As explanations name it.
+impl fmt::Display for HashInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(name, _) => write!(f, "header {}", name.as_str()),
+            Self::Cookie(cookie) => write!(f, "cookie {}", cookie.name),
+            Self::SourceIp => f.write_str("source address"),
+            Self::Query(name) => write!(f, "query parameter {name}"),
+        }
+    }
 }
 
 /// A pattern that matches parts of a value.
