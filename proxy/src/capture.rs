@@ -5,6 +5,11 @@
 //! kernel has no nf_tables, as text for `iptables-restore`. It owns only what it installs: its own tables, chains, the
 //! `::6` loopback address and, in TPROXY mode, one policy-routing rule and route. It knows nothing of pods or xDS.
 //!
+//! Order: the rules are in force before the sidecar starts, so that nothing leaves a pod beside it. The sidecar's own
+//! traffic, xDS and certificates among it, is let through by its user, group or mark from its first packet on, and
+//! answers are packets of connections that exist, which redirection never looks at (in TPROXY mode a mark on the
+//! connection says so). Until the sidecar listens, connections of the application are refused, not let out.
+//!
 //! DNS capture is not offered, since the proxy does not answer DNS: the flag is refused, the environment variable
 //! (which Istio's `proxyMetadata` spreads to every container) is answered with a warning.
 

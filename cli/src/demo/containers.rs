@@ -18,6 +18,7 @@ pub(super) struct Container {
     pub(super) env: BTreeMap<String, String>,
     /// User and group, where they can be chosen.
     pub(super) user: Option<u32>,
+    pub(super) group: Option<u32>,
     /// Runs to its end before the next one starts.
     pub(super) init: bool,
     /// Starts before the application and runs beside it.
@@ -99,11 +100,12 @@ impl Place<'_> {
         if ours {
             self.adapt(&mut argv, once);
         }
+        let id = |pointer: &str| -> Option<u32> {
+            container.pointer(pointer)?.as_u64()?.try_into().ok()
+        };
         Container {
-            user: container
-                .pointer("/securityContext/runAsUser")
-                .and_then(Value::as_u64)
-                .and_then(|id| id.try_into().ok()),
+            user: id("/securityContext/runAsUser"),
+            group: id("/securityContext/runAsGroup"),
             startup: self.startup(container, ours),
             name,
             argv,

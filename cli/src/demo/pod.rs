@@ -236,7 +236,8 @@ impl Processes {
             .stderr(log);
         let may_choose = self.spec.isolation == Isolation::Root;
         if let Some(user) = container.user.filter(|_| may_choose) {
-            command.uid(user).gid(user);
+            // capture rules that cannot go by the proxy's user, because it is root, go by its group
+            command.uid(user).gid(container.group.unwrap_or(user));
         }
         let mut child = command
             .spawn()

@@ -10,3 +10,5 @@ mod mesh;
 mod ports;
 #[cfg(test)]
 mod routes;
+#[cfg(test)]
+mod tproxy;

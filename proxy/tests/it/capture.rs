@@ -1,5 +1,6 @@
 //! Capture in real network namespaces: which listener a connection arrives at, and what it was meant for.
 
+mod fallback;
 mod pods;
 
 use std::net::SocketAddr;

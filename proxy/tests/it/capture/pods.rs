@@ -76,6 +76,17 @@ pub(super) fn installed_iptables(test: &str) -> Vec<&'static str> {
     found
 }
 
+/// Where a program is.
+pub(super) fn find(program: &str) -> std::path::PathBuf {
+    let folders = ["/usr/sbin", "/sbin", "/usr/bin"];
+    let mut places = folders
+        .iter()
+        .map(|folder| std::path::Path::new(folder).join(program));
+    places
+        .find(|place| place.exists())
+        .unwrap_or_else(|| panic!("{program} is not in {folders:?}"))
+}
+
 fn runs(program: &str) -> bool {
     let version = Command::new(program)
         .arg("--version")
