@@ -53,8 +53,14 @@ fn execute(flags: Flags) -> anyhow::Result<()> {
     match flags.command {
         None => serve(flags.run, &SidecarFlags::default(), &env),
         Some(Command::Proxy(proxy)) => serve(proxy.run(), &proxy.sidecar(), &env),
-        Some(Command::Capture(capture)) => Ok(capture::run(capture)?),
-        Some(Command::CleanCapture(clean)) => Ok(capture::clean(clean)?),
+        Some(Command::Capture(capture)) => {
+            log_to_stderr();
+            Ok(capture::run(capture)?)
+        }
+        Some(Command::CleanCapture(clean)) => {
+            log_to_stderr();
+            Ok(capture::clean(clean)?)
+        }
         Some(Command::Wait(wait)) => ask::wait(&wait),
         Some(Command::Request(request)) => ask::request(&request),
         Some(Command::Sds(sds)) => serve_secrets(&sds, &env),
@@ -101,6 +107,11 @@ fn overridden(mut bootstrap: bootstrap::Bootstrap, flags: &RunFlags) -> bootstra
         admin.set_ip(ip);
     }
     bootstrap
+}
+
+/// The log of a command that does its work and ends.
+fn log_to_stderr() {
+    crate::logging::init(Default::default(), Default::default());
 }
 
 fn serve_secrets(flags: &SdsFlags, env: &Environment) -> anyhow::Result<()> {

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
+use tulle_control_plane::crd;
+use xds_proto::well_known::DEFAULT_CLUSTER_DOMAIN;
 
 /// The mesh that runs without `--config`.
 const BUILT_IN: &str = include_str!("mesh.yaml");
@@ -16,6 +18,8 @@ pub(super) struct Manifest {
     pub(super) objects: Vec<Value>,
     /// Pods, the replicas of workloads among them, not injected.
     pub(super) pods: Vec<Value>,
+    /// What is wrong with objects, with file and line.
+    pub(super) problems: Vec<String>,
     /// Labels of each namespace.
     pub(super) namespaces: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -48,6 +52,11 @@ impl Manifest {
     fn read(&mut self, text: &str, file: &Path) -> anyhow::Result<()> {
         let documents: Vec<Value> = serde_saphyr::from_multiple(text)
             .with_context(|| format!("{} is not valid YAML", file.display()))?;
+        // the control plane reads copies: what it finds is said of the user's own lines
+        let read = crd::read(text, DEFAULT_CLUSTER_DOMAIN).unwrap_or_default();
+        for problem in read.iter().flat_map(|document| &document.problems) {
+            self.problems.push(format!("{}:{problem}", file.display()));
+        }
         for document in documents {
             self.add(document);
         }
@@ -145,6 +154,20 @@ pub(super) fn identity(object: &Value) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn problems_are_told_of_the_users_own_lines() {
+        let mut manifest = Manifest::default();
+        let rules = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: v}\nspec: {hosts: [a], http: [{rout: []}]}\n";
+        manifest.read(rules, Path::new("my.yaml")).unwrap();
+        assert!(
+            manifest.problems[0].starts_with("my.yaml:4:")
+                && manifest.problems[0].contains("VirtualService default/v"),
+            "{:?}",
+            manifest.problems
+        );
+        assert_eq!(Manifest::built_in().unwrap().problems, [""; 0]);
+    }
 
     #[test]
     fn replicas_become_pods_and_the_rest_goes_to_the_control_plane() {

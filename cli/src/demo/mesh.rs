@@ -182,7 +182,7 @@ impl Mesh {
             self.remarks
                 .extend(warnings.map(|warning| format!("{name}: {warning}")));
             let object = injected.pod;
-            let mut ways = Ways::default();
+            let mut ways = Ways::captured(services, &identity(&object).0);
             if isolation == Isolation::Ports && inject::has_sidecar(&object) {
                 let Arranged {
                     sidecar,

@@ -110,6 +110,9 @@ impl Story {
                 "explicit ports, because namespaces cannot be had here: {reason}"
             ));
         }
+        for problem in &manifest.problems {
+            view.say(problem);
+        }
         let outcome = Mesh::start(&manifest, settings).await;
         let mesh = outcome.map_err(|error| error.context(logs::tails(settings.state)))?;
         let sockets = mesh

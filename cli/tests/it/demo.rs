@@ -78,6 +78,16 @@ fn traffic_goes_on_without_the_control_plane() {
     }
 }
 
+#[test]
+fn explanations_find_tcp_services_by_their_address() {
+    let mesh = Mesh::start("tcp", None);
+    let explained = mesh.explain(&["--from", "client", "--to", "tcp://ledger:9000"]);
+    assert!(
+        explained.contains("outbound|9000||ledger.shop.svc.cluster.local"),
+        "{explained}"
+    );
+}
+
 pub(crate) fn children(parent: u32) -> Vec<u32> {
     let status =
         |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tulle_control_plane::model::Labels;
 use tulle_control_plane::model::service::{Protocol, Service, ServicePort, TargetPort};
 
-use super::services::names;
+use super::services::{address, names};
 use crate::demo::manifest::identity;
 use crate::demo::network::{MAX_SERVICES, Network, PodAddresses};
 
@@ -29,13 +29,34 @@ pub(in crate::demo) struct Ways {
 }
 
 impl Ways {
+    /// The ways of a pod whose traffic is captured: services have their virtual addresses.
+    pub(super) fn captured(services: &[Arc<Service>], namespace: &str) -> Self {
+        let mut ways = Self::default();
+        for service in services {
+            let names: Vec<String> = names(service, namespace).into_iter().collect();
+            let ports = service.ports.iter().map(|port| port.number);
+            ways.services
+                .extend(address(service).into_iter().flat_map(|ip| {
+                    let names = &names;
+                    ports
+                        .clone()
+                        .map(move |port| (names.clone(), SocketAddr::new(ip, port)))
+                }));
+        }
+        ways
+    }
+
     /// Where a client connects to for a URL; `None` where it simply resolves the host.
     pub(in crate::demo) fn dial(&self, url: &http::Uri) -> Option<SocketAddr> {
         let host = url.host()?;
-        let direct = url.port_u16().and_then(|port| {
-            self.services.iter().find(|(names, address)| {
-                address.port() == port && names.iter().any(|name| name == host)
-            })
+        let by_scheme = if url.scheme_str() == Some("https") {
+            443
+        } else {
+            80
+        };
+        let port = url.port_u16().unwrap_or(by_scheme);
+        let direct = self.services.iter().find(|(names, address)| {
+            address.port() == port && names.iter().any(|name| name == host)
         });
         direct.map(|(_, address)| *address).or(self.proxy)
     }
