@@ -170,8 +170,20 @@ fn scenario(name: &'static str, topology: Topology, work: Work, what: &'static s
 
 /// All scenarios, in the order in which they are run.
 pub(crate) fn all() -> Vec<Scenario> {
-    use Topology::{OneHop, TwoHopsPlain};
-    let mut all = vec![
+    let parts = [
+        one_hop(),
+        two_hops(),
+        http2_between(),
+        streams_and_churn(),
+        layer4(),
+        resources(),
+    ];
+    parts.concat()
+}
+
+fn one_hop() -> Vec<Scenario> {
+    use Topology::OneHop;
+    vec![
         scenario(
             "h1-sat",
             OneHop,
@@ -202,6 +214,12 @@ pub(crate) fn all() -> Vec<Scenario> {
             saturated(HTTP1_LARGE),
             "HTTP/1.1, one hop, responses of 64 KiB",
         ),
+    ]
+}
+
+fn two_hops() -> Vec<Scenario> {
+    use Topology::TwoHopsPlain;
+    vec![
         scenario(
             "plain2-h1-sat",
             TwoHopsPlain,
@@ -232,6 +250,11 @@ pub(crate) fn all() -> Vec<Scenario> {
             paced(HTTP1),
             "HTTP/1.1, two hops mTLS with HTTP/1.1 between, 3,000 requests/s",
         ),
+    ]
+}
+
+fn http2_between() -> Vec<Scenario> {
+    vec![
         scenario(
             "mtls-h2-sat",
             TLS_HTTP2,
@@ -250,6 +273,12 @@ pub(crate) fn all() -> Vec<Scenario> {
             paced(HTTP1),
             "HTTP/1.1, two hops mTLS with HTTP/2 between, 3,000 requests/s",
         ),
+    ]
+}
+
+fn streams_and_churn() -> Vec<Scenario> {
+    use Topology::OneHop;
+    vec![
         scenario(
             "h2c",
             OneHop,
@@ -286,10 +315,7 @@ pub(crate) fn all() -> Vec<Scenario> {
             churn(HTTP1, 64),
             "a new HTTP/1.1 connection for each request, two hops mTLS with HTTP/2 between",
         ),
-    ];
-    all.extend(layer4());
-    all.extend(resources());
-    all
+    ]
 }
 
 fn layer4() -> Vec<Scenario> {
