@@ -3,30 +3,45 @@
 //! all for plain TCP) is the protocol's business.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 
 /// The side that decides: a listener, or the whole process at its end.
 #[derive(Debug, Clone)]
-pub struct Switch(Arc<watch::Sender<bool>>);
+pub struct Switch {
+    thrown: Arc<AtomicBool>,
+    wake: Arc<watch::Sender<bool>>,
+}
 
 /// The side that obeys: cheap to clone, one per connection.
 #[derive(Debug, Clone)]
-pub struct Signal(watch::Receiver<bool>);
+pub struct Signal {
+    /// Set before the waiters are woken; asked with every request.
+    thrown: Arc<AtomicBool>,
+    wake: watch::Receiver<bool>,
+}
 
 impl Switch {
     /// A switch that has not been thrown.
     pub fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(false)))
+        Self {
+            thrown: Arc::default(),
+            wake: Arc::new(watch::Sender::new(false)),
+        }
     }
 
     /// Tells every connection that holds a signal of this switch to finish; there is no way back.
     pub fn throw(&self) {
-        self.0.send_replace(true);
+        self.thrown.store(true, Ordering::Release);
+        self.wake.send_replace(true);
     }
 
     /// A signal for one connection.
     pub fn signal(&self) -> Signal {
-        Signal(self.0.subscribe())
+        Signal {
+            thrown: Arc::clone(&self.thrown),
+            wake: self.wake.subscribe(),
+        }
     }
 }
 
@@ -39,17 +54,17 @@ impl Default for Switch {
 impl Signal {
     /// A signal that never comes, for connections that nobody drains.
     pub fn never() -> Self {
-        Signal(watch::Sender::new(false).subscribe())
+        Switch::new().signal()
     }
 
     /// Whether the connection should finish what it does and then close.
     pub fn is_draining(&self) -> bool {
-        *self.0.borrow()
+        self.thrown.load(Ordering::Acquire)
     }
 
     /// Waits until the connection should finish; for ever if that never happens.
     pub async fn draining(&mut self) {
-        if self.0.wait_for(|thrown| *thrown).await.is_err() {
+        if self.wake.wait_for(|thrown| *thrown).await.is_err() {
             std::future::pending::<()>().await;
         }
     }

@@ -28,6 +28,8 @@ pub(crate) struct Downstream {
     pub(crate) tls: Option<Rc<TlsFacts>>,
     pub(crate) drain: Signal,
     pub(crate) since: Instant,
+    /// The client has an internal address.
+    pub(crate) internal: bool,
     /// How the client introduced its workload.
     pub(crate) heard: Heard,
 }
@@ -43,10 +45,22 @@ impl Downstream {
         self.tls.as_ref()?.own.as_deref()
     }
 
+    /// Waits until the connection should finish.
+    pub(crate) async fn draining(&self) {
+        self.drain.clone().draining().await;
+    }
+
     /// Whether the connection must not take another request.
     pub(crate) fn must_close(&self) -> bool {
         let longest = self.site.config.timeouts.max_connection_duration;
-        self.drain.is_draining() || longest.is_some_and(|longest| self.since.elapsed() >= longest)
+        self.drain.is_draining()
+            || longest.is_some_and(|longest| {
+                self.local
+                    .worker
+                    .now()
+                    .saturating_duration_since(self.since)
+                    >= longest
+            })
     }
 }
 
@@ -73,7 +87,6 @@ pub(crate) struct Exchange<'a> {
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) start: Instant,
-    pub(crate) wall: std::time::SystemTime,
     pub(crate) status: u16,
     pub(crate) flags: ResponseFlags,
     pub(crate) details: Cow<'static, str>,
@@ -94,10 +107,9 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(start: Instant) -> Self {
         Self {
-            start: Instant::now(),
-            wall: std::time::SystemTime::now(),
+            start,
             status: 0,
             flags: ResponseFlags::default(),
             details: Cow::Borrowed(""),
@@ -127,7 +139,7 @@ impl<'a> Exchange<'a> {
             upgrade: false,
             response: ResponseHead::default(),
             timer: Deadline::default(),
-            record: Record::new(),
+            record: Record::new(downstream.local.worker.now()),
             close: false,
             wants_introduction: false,
             cookies: Vec::new(),
@@ -142,6 +154,6 @@ impl<'a> Exchange<'a> {
         self.wants_introduction = false;
         self.cookies.clear();
         self.framing = Framing::Empty;
-        self.record = Record::new();
+        self.record = Record::new(self.downstream.local.worker.now());
     }
 }

@@ -1,7 +1,7 @@
 //! One timer per connection or stream, set again only when it fires too early.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use tokio::time::Sleep;
@@ -11,6 +11,8 @@ use tokio::time::Sleep;
 pub(crate) struct Deadline {
     /// Boxed, since most connections and streams never need one.
     sleep: Option<Pin<Box<Sleep>>>,
+    /// The task that the timer wakes.
+    registered: Option<Waker>,
 }
 
 impl Deadline {
@@ -23,8 +25,19 @@ impl Deadline {
         let sleep = self
             .sleep
             .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        let waker = cx.waker();
+        let known = self
+            .registered
+            .as_ref()
+            .is_some_and(|registered| registered.will_wake(waker));
         if sleep.deadline() > at || sleep.is_elapsed() {
             sleep.as_mut().reset(at);
+        } else if known {
+            // It fires no later than wanted and wakes this task: there is nothing to ask it.
+            return Poll::Pending;
+        }
+        if !known {
+            self.registered = Some(waker.clone());
         }
         while sleep.as_mut().poll(cx).is_ready() {
             if tokio::time::Instant::now() >= at {

@@ -32,6 +32,7 @@ use super::local_reply::LocalReply;
 use super::respond::{self, Edited};
 use super::route::action::{ClusterPick, NoCluster};
 use super::route::rewrite::HostRewrite;
+use super::route::rewrite::PathRewrite;
 use super::route::{Forward, WeightedCluster};
 use crate::cluster::circuit_breaker::RequestPermit;
 use crate::cluster::endpoint::ActiveGuard;
@@ -139,8 +140,10 @@ fn plan<'a>(
         exchange.request.fields.remove_known(KnownName::Upgrade);
     }
     let timeouts = Timeouts::of(exchange, to);
-    rewrite(exchange, routed, to, weighted);
-    sound::check(&exchange.request, &routed.route.name)?;
+    if rewrites(routed, to, weighted) {
+        rewrite(exchange, routed, to, weighted);
+        sound::check(&exchange.request, &routed.route.name)?;
+    }
     let asked = Asked::take(&mut exchange.request.fields);
     timeouts.announce(&mut exchange.request.fields);
     Ok(Plan {
@@ -175,6 +178,14 @@ fn allows_upgrade(exchange: &Exchange<'_>, to: &Forward) -> Result<bool, Stop> {
             Err(LocalReply::new(StatusCode::FORBIDDEN, "", "upgrade_failed").into())
         }
     }
+}
+
+/// Whether the route changes requests at all; what the client sent needs no second look.
+fn rewrites(routed: &Routed, to: &Forward, weighted: Option<&WeightedCluster>) -> bool {
+    weighted.is_some()
+        || !routed.route.request_headers.is_empty()
+        || !matches!(to.path, PathRewrite::Keep)
+        || !matches!(to.host, HostRewrite::Keep | HostRewrite::Endpoint)
 }
 
 fn rewrite(

@@ -162,7 +162,7 @@ pub(crate) fn facts<'a>(exchange: &'a Exchange<'_>) -> RequestFacts<'a, Fields> 
         headers: &request.fields,
         secure: tls.is_some()
             || request.fields.get_known(KnownName::XForwardedProto) == Some(b"https"),
-        internal: prepare::is_internal(exchange),
+        internal: exchange.downstream.internal,
         client_certificate: tls.filter(|tls| tls.peer.is_some()).map(|tls| {
             super::route::matching::ClientCertificate {
                 validated: tls.verified,

@@ -63,8 +63,8 @@ pub struct RequestHead {
     pub version: Version,
     /// The scheme: as the client said in HTTP/2 or an absolute form, else by whether TLS was used.
     pub scheme: Scheme,
-    authority: Span,
-    path: Span,
+    authority: String,
+    path: String,
     /// All fields but `Host`.
     pub fields: Fields,
 }
@@ -83,23 +83,24 @@ impl RequestHead {
 
     /// `Host` or `:authority`; empty when an HTTP/1.0 client sent none.
     pub fn authority(&self) -> &str {
-        std::str::from_utf8(self.authority.of(self.fields.buffer()))
-            .expect("checked when it was stored")
+        &self.authority
     }
 
     /// Path and query; `*` for `OPTIONS *`, empty for `CONNECT`.
     pub fn path(&self) -> &str {
-        std::str::from_utf8(self.path.of(self.fields.buffer())).expect("checked when it was stored")
+        &self.path
     }
 
     /// Replaces the authority.
     pub fn set_authority(&mut self, authority: &str) {
-        self.authority = self.fields.store(authority.as_bytes());
+        self.authority.clear();
+        self.authority.push_str(authority);
     }
 
     /// Replaces path and query.
     pub fn set_path(&mut self, path: &str) {
-        self.path = self.fields.store(path.as_bytes());
+        self.path.clear();
+        self.path.push_str(path);
     }
 
     /// Whether this is a gRPC request (`content-type: application/grpc`, with or without a `+suffix`).
@@ -115,8 +116,8 @@ impl RequestHead {
         self.method = ::http::Method::GET;
         self.version = Version::default();
         self.scheme = Scheme::default();
-        self.authority = Span::default();
-        self.path = Span::default();
+        self.authority.clear();
+        self.path.clear();
     }
 }
 

@@ -98,7 +98,7 @@ fn view<'a>(exchange: &'a Exchange<'_>) -> View<'a> {
         tls: downstream.tls.as_deref(),
         hostname: &downstream.local.hostname,
         start: record.start,
-        wall: record.wall,
+        wall: std::time::SystemTime::now() - record.start.elapsed(),
         bytes_received: record.bytes_received,
         bytes_sent: record.bytes_sent,
         flags: record.flags,

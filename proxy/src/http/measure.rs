@@ -12,8 +12,9 @@ use crate::transport::TlsFacts;
 /// Counts a request that is over.
 pub(crate) fn count(exchange: &Exchange<'_>) {
     let (record, local) = (&exchange.record, &exchange.downstream.local);
+    let took = local.worker.now().saturating_duration_since(record.start);
     let measured = Measured {
-        milliseconds: record.start.elapsed().as_secs_f64() * 1_000.0,
+        milliseconds: took.as_secs_f64() * 1_000.0,
         request_bytes: record.request_head_bytes + record.bytes_received,
         response_bytes: record.response_head_bytes + record.bytes_sent,
     };

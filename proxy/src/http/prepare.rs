@@ -1,8 +1,6 @@
 //! What a connection manager does to every request before anything else looks at it: forwarding headers, request id,
 //! client certificate, authority and path. Source: Envoy "HTTP header manipulation".
 
-use std::net::IpAddr;
-
 use ::http::{Method, StatusCode};
 
 use super::config::{EscapedSlashes, ForwardClientCertMode, StripPort, Underscores};
@@ -155,7 +153,7 @@ fn forwarded(exchange: &mut Exchange<'_>) {
     if !rules.use_remote_address {
         return;
     }
-    if is_internal(exchange) {
+    if exchange.downstream.internal {
         exchange
             .request
             .fields
@@ -182,29 +180,9 @@ const STEERING: &[KnownName] = &[
     KnownName::XEnvoyDecoratorOperation,
 ];
 
-/// Whether the request comes from an internal address.
-pub(crate) fn is_internal(exchange: &Exchange<'_>) -> bool {
-    let rules = &exchange.downstream.site.config.forwarded;
-    let peer = exchange.downstream.facts.source.ip();
-    let ranges = &rules.internal_addresses.ranges;
-    if ranges.is_empty() {
-        is_private(peer)
-    } else {
-        ranges.iter().any(|range| range.contains(&peer))
-    }
-}
-
-/// RFC 1918, RFC 4193 and loopback.
-fn is_private(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.is_private() || address.is_loopback(),
-        IpAddr::V6(address) => address.is_unique_local() || address.is_loopback(),
-    }
-}
-
 fn request_id(exchange: &mut Exchange<'_>) {
     let config = &exchange.downstream.site.config;
-    let edge = config.forwarded.use_remote_address && !is_internal(exchange);
+    let edge = config.forwarded.use_remote_address && !exchange.downstream.internal;
     let kept = exchange.request.fields.has(KnownName::XRequestId)
         && (!edge || config.request_id.preserve_external);
     if kept || !config.request_id.generate {
@@ -221,17 +199,31 @@ fn request_id(exchange: &mut Exchange<'_>) {
         .set_known(KnownName::XRequestId, &uuid(high, low));
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// A version 4 UUID (RFC 9562 section 5.4) as text.
 fn uuid(high: u64, low: u64) -> [u8; 36] {
-    let bits = u128::from(high) << 64 | u128::from(low);
-    let bits = bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let high = high & !0xf000 | 0x4000;
+    let low = low & !(0x3 << 62) | 0x2 << 62;
+    let (high, low) = (hexadecimal(high), hexadecimal(low));
     let mut text = [b'-'; 36];
-    let mut shift = 128;
-    for (at, byte) in text.iter_mut().enumerate() {
-        if !matches!(at, 8 | 13 | 18 | 23) {
-            shift -= 4;
-            *byte = b"0123456789abcdef"[(bits >> shift) as usize & 0xf];
-        }
+    text[..8].copy_from_slice(&high[..8]);
+    text[9..13].copy_from_slice(&high[8..12]);
+    text[14..18].copy_from_slice(&high[12..]);
+    text[19..23].copy_from_slice(&low[..4]);
+    text[24..].copy_from_slice(&low[4..]);
+    text
+}
+
+fn hexadecimal(number: u64) -> [u8; 16] {
+    let mut text = [0; 16];
+    for (byte, pair) in number
+        .to_be_bytes()
+        .into_iter()
+        .zip(text.chunks_exact_mut(2))
+    {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 0xf)];
     }
     text
 }
@@ -272,6 +264,10 @@ mod tests {
         assert_eq!(
             String::from_utf8_lossy(&uuid(0, 0)),
             "00000000-0000-4000-8000-000000000000"
+        );
+        assert_eq!(
+            String::from_utf8_lossy(&uuid(0x0123_4567_89ab_cdef, 0x0123_4567_89ab_cdef)),
+            "01234567-89ab-4def-8123-456789abcdef"
         );
     }
 }

@@ -34,6 +34,11 @@ pub fn serve(
         tls: connection.tls().cloned(),
         drain: connection.drain().clone(),
         since: local.worker.now(),
+        internal: site
+            .config
+            .forwarded
+            .internal_addresses
+            .has(facts.source.ip()),
         heard: Heard::default(),
         local,
         site,

@@ -90,9 +90,9 @@ pub(super) struct Life {
 /// An HTTP/1 connection without a request.
 #[derive(Debug)]
 pub(super) struct Idle {
-    pub(super) connection: Connection<Stream>,
+    pub(super) connection: Box<Connection<Stream>>,
     pub(super) since: Instant,
-    pub(super) ticket: Ticket,
+    pub(super) ticket: Box<Ticket>,
 }
 
 impl Idle {
@@ -111,9 +111,9 @@ impl Idle {
     }
 }
 
-/// What comes with an HTTP/1 connection in use.
+/// What comes with an HTTP/1 connection in use. Made with the connection; requests only hand it on.
 #[derive(Debug)]
-pub(super) struct Ticket {
+pub(crate) struct Ticket {
     pub(super) facts: Rc<UpstreamFacts>,
     pub(super) life: Life,
     pub(super) requests: u32,
@@ -128,27 +128,20 @@ pub(crate) struct Channel {
 }
 
 #[derive(Debug)]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "it lives for the moment between acquiring and sending"
-)]
 pub(super) enum Kind {
-    Http1(Connection<Stream>, Ticket),
+    Http1(Box<Connection<Stream>>, Box<Ticket>),
     Http2(SendRequest<Bytes>, StreamGuard),
 }
 
 /// The connection of a request under way; see [`Lease::give_back`].
 #[derive(Debug)]
 pub(crate) enum Lease {
-    Http1(Box<Http1Lease>),
+    Http1(Box<Ticket>),
     Http2 {
         /// Counts the stream.
         _stream: StreamGuard,
     },
 }
-
-#[derive(Debug)]
-pub(crate) struct Http1Lease(Ticket);
 
 impl Channel {
     /// The HTTP/1 connection as it was before it was acquired.
@@ -184,10 +177,7 @@ impl Channel {
         match self.kind {
             Kind::Http1(mut connection, ticket) => {
                 connection.send_request(head, framing, persistence);
-                Ok((
-                    Leg::Http1(connection),
-                    Lease::Http1(Box::new(Http1Lease(ticket))),
-                ))
+                Ok((Leg::Http1(connection), Lease::Http1(ticket)))
             }
             Kind::Http2(mut sender, guard) => match stream::open(&mut sender, head, framing)? {
                 Some(stream) => Ok((Leg::Http2(stream), Lease::Http2 { _stream: guard })),
@@ -206,18 +196,16 @@ impl Lease {
         cluster: &ClusterPool,
         keep_alive: bool,
     ) {
-        let (Self::Http1(lease), Leg::Http1(mut connection)) = (self, leg) else {
+        let (Self::Http1(ticket), Leg::Http1(mut connection)) = (self, leg) else {
             return;
         };
         let rules = cluster.cluster.config.connections;
         let now = worker::now();
-        let Http1Lease(ticket) = *lease;
+        let age = now.saturating_duration_since(ticket.life.born);
         let worn = rules
             .max_requests
             .is_some_and(|most| ticket.requests >= most)
-            || rules
-                .max_duration
-                .is_some_and(|longest| now.saturating_duration_since(ticket.life.born) >= longest);
+            || rules.max_duration.is_some_and(|longest| age >= longest);
         let clean = connection.is_read() && connection.is_written() && !connection.has_input();
         if !keep_alive || worn || !clean {
             // Closed before its place is given to others.

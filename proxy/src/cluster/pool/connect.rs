@@ -154,12 +154,12 @@ impl ClusterPool {
         };
         if !speaks_http2 {
             self.stats.upstream_cx_http1_total.increment(&self.shard);
-            let connection = Connection::new(upstream.into_stream(), &self.buffers);
-            let ticket = Ticket {
+            let connection = Box::new(Connection::new(upstream.into_stream(), &self.buffers));
+            let ticket = Box::new(Ticket {
                 facts,
                 life,
                 requests: 1,
-            };
+            });
             return Ok(Channel {
                 kind: Kind::Http1(connection, ticket),
                 reused: false,

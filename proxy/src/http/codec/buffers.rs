@@ -7,13 +7,18 @@ use std::rc::Rc;
 /// Bytes of a block.
 pub(crate) const BLOCK: usize = 16 * 1024;
 
-/// Blocks that are kept for the next taker: 1 MiB at most.
+/// Buffers of each kind that are kept for the next taker: 1 MiB at most.
 const KEPT: usize = 64;
 
 /// A worker's free buffers; cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Buffers {
-    free: Rc<RefCell<Vec<Vec<u8>>>>,
+pub struct Buffers(Rc<Free>);
+
+/// Blocks are full of arbitrary bytes and queues are empty: handing one out as the other would mean writing all of it.
+#[derive(Debug, Default)]
+struct Free {
+    blocks: RefCell<Vec<Vec<u8>>>,
+    queues: RefCell<Vec<Vec<u8>>>,
 }
 
 impl Buffers {
@@ -22,22 +27,54 @@ impl Buffers {
         Self::default()
     }
 
-    /// A buffer of `BLOCK` initialised bytes.
-    pub(crate) fn take(&self) -> Vec<u8> {
-        self.free
-            .borrow_mut()
-            .pop()
-            .unwrap_or_else(|| vec![0; BLOCK])
+    /// A buffer of [`BLOCK`] bytes to read into; what is in it is arbitrary.
+    pub(crate) fn take_block(&self) -> Vec<u8> {
+        let kept = self.0.blocks.borrow_mut().pop();
+        kept.unwrap_or_else(|| vec![0; BLOCK])
     }
 
-    /// Gives a buffer back; those that have grown are dropped.
-    pub(crate) fn give(&self, mut buffer: Vec<u8>) {
-        let mut free = self.free.borrow_mut();
-        if buffer.capacity() < BLOCK || buffer.capacity() > 2 * BLOCK || free.len() == KEPT {
-            return;
+    /// Gives a block back; one that has grown is dropped.
+    pub(crate) fn give_block(&self, block: Vec<u8>) {
+        let mut blocks = self.0.blocks.borrow_mut();
+        if block.len() == BLOCK && blocks.len() < KEPT {
+            blocks.push(block);
         }
-        // Only bytes that writers truncated away are written again.
-        buffer.resize(BLOCK, 0);
-        free.push(buffer);
+    }
+
+    /// An empty buffer with room for [`BLOCK`] bytes to append to.
+    pub(crate) fn take_queue(&self) -> Vec<u8> {
+        let kept = self.0.queues.borrow_mut().pop();
+        kept.unwrap_or_else(|| Vec::with_capacity(BLOCK))
+    }
+
+    /// Gives a queue back, whatever is in it; one that has grown is dropped.
+    pub(crate) fn give_queue(&self, mut queue: Vec<u8>) {
+        let mut queues = self.0.queues.borrow_mut();
+        if (BLOCK..=2 * BLOCK).contains(&queue.capacity()) && queues.len() < KEPT {
+            queue.clear();
+            queues.push(queue);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_back_is_taken_again_unless_it_has_grown() {
+        let buffers = Buffers::new();
+        let (block, mut queue) = (buffers.take_block(), buffers.take_queue());
+        let (block_at, queue_at) = (block.as_ptr(), queue.as_ptr());
+        queue.push(1);
+        buffers.give_block(block);
+        buffers.give_queue(queue);
+        let (block, queue) = (buffers.take_block(), buffers.take_queue());
+        assert_eq!((block.as_ptr(), queue.as_ptr()), (block_at, queue_at));
+        assert_eq!((block.len(), queue.len()), (BLOCK, 0));
+        buffers.give_block(vec![0; 4 * BLOCK]);
+        buffers.give_queue(Vec::with_capacity(4 * BLOCK));
+        assert_eq!(buffers.take_block().len(), BLOCK);
+        assert_eq!(buffers.take_queue().capacity(), BLOCK);
     }
 }

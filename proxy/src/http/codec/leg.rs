@@ -15,8 +15,8 @@ use crate::transport::Stream;
 /// One side of an exchange.
 #[derive(Debug)]
 pub(crate) enum Leg {
-    /// A whole connection.
-    Http1(Connection<Stream>),
+    /// A whole connection; boxed once, since it is handed from place to place with every request.
+    Http1(Box<Connection<Stream>>),
     /// One stream of a connection.
     Http2(Http2Stream),
 }

@@ -1,5 +1,6 @@
 //! The smaller choices of a connection manager.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -142,6 +143,24 @@ pub struct ForwardedRules {
 pub struct InternalAddresses {
     /// Address ranges.
     pub ranges: Vec<IpNet>,
+}
+
+impl InternalAddresses {
+    /// Whether an address is internal: in one of the ranges, or private where there are none.
+    pub(crate) fn has(&self, address: IpAddr) -> bool {
+        if self.ranges.is_empty() {
+            return is_private(address);
+        }
+        self.ranges.iter().any(|range| range.contains(&address))
+    }
+}
+
+/// RFC 1918, RFC 4193 and loopback.
+fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.is_private() || address.is_loopback(),
+        IpAddr::V6(address) => address.is_unique_local() || address.is_loopback(),
+    }
 }
 
 /// `x-request-id` rules.

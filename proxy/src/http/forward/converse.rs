@@ -140,6 +140,11 @@ impl Waiting {
                 head.map_err(|error| failure::of_upstream(error, Sent::Perhaps, begun.reused)),
             );
         }
+        // While something of the request is missing, its sending watches the client.
+        let reading = matches!(self.request, Request::Sending);
+        if !reading && down.poll_gone(cx).is_ready() {
+            return Poll::Ready(Err(Failure::Gone));
+        }
         // The client may be waiting for an informational response.
         let _ = down.poll_flush(cx);
         if upload.bytes() != self.seen {
@@ -160,7 +165,7 @@ impl Waiting {
         }
     }
 
-    /// Sends what is left of the request, as far as that is possible now; watches the client when nothing is.
+    /// Sends what is left of the request, as far as that is possible now.
     fn send(
         &mut self,
         cx: &mut Context<'_>,
@@ -188,10 +193,6 @@ impl Waiting {
                 Poll::Pending => {}
             }
             exchange.record.bytes_received = upload.bytes();
-        }
-        let reading = matches!(self.request, Request::Sending);
-        if !reading && down.poll_gone(cx).is_ready() {
-            return Err(Failure::Gone);
         }
         Ok(())
     }

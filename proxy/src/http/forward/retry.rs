@@ -302,11 +302,14 @@ impl Retries {
 }
 
 fn applies(policy: &RetryPolicy, exchange: &Exchange<'_>) -> bool {
+    if policy.request_headers.is_empty() {
+        return true;
+    }
     let facts = crate::http::handle::facts(exchange);
     let matches = |wanted: &crate::matcher::HeaderMatcher| {
         wanted.matches(facts.header(&wanted.name).as_deref())
     };
-    policy.request_headers.is_empty() || policy.request_headers.iter().any(matches)
+    policy.request_headers.iter().any(matches)
 }
 
 fn matches_field(wanted: &crate::matcher::HeaderMatcher, fields: &Fields) -> bool {

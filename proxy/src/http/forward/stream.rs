@@ -182,7 +182,7 @@ async fn tunnel(
     exchange.record.details = "via_upstream".into();
     let (mut out, mut back) = (Pump::default(), Pump::default());
     let (mut sent, mut received) = (false, false);
-    let mut moved = (0, Instant::now());
+    let mut moved = (0, exchange.downstream.local.worker.now());
     poll_fn(|cx| {
         if !sent {
             sent = poll_half(cx, &mut out, down, &mut answer.leg)?;

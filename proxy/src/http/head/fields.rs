@@ -46,6 +46,63 @@ struct Field {
 pub struct Fields {
     buffer: Vec<u8>,
     entries: Vec<Field>,
+    known: KnownSet,
+}
+
+/// Known names that a message may have: most questions are about names that it has not, and need no look at its fields.
+///
+/// Invariant: a name that is not in the set has no field; one that is may have lost it.
+#[derive(Clone, Copy, Debug, Default)]
+struct KnownSet(u128);
+
+impl KnownSet {
+    fn has(self, known: KnownName) -> bool {
+        self.0 & Self::bit(known) != 0
+    }
+
+    fn insert(&mut self, known: Option<KnownName>) {
+        self.0 |= known.map_or(0, Self::bit);
+    }
+
+    fn remove(&mut self, known: KnownName) {
+        self.0 &= !Self::bit(known);
+    }
+
+    fn bit(known: KnownName) -> u128 {
+        const { assert!(KnownName::COUNT <= 128, "a bit for each known name") };
+        1 << known as u8
+    }
+}
+
+/// A head that was copied as it came, to which fields are added as parts of it.
+#[derive(Debug)]
+pub(crate) struct Received<'f, 'h> {
+    fields: &'f mut Fields,
+    head: &'h [u8],
+    base: usize,
+}
+
+impl Received<'_, '_> {
+    /// Adds a field whose name and value are parts of the head.
+    pub(crate) fn append(&mut self, known: Option<KnownName>, name: &[u8], value: &[u8]) {
+        let (name, value) = (self.span(name), self.span(value));
+        self.fields.add(Field { known, name, value });
+    }
+
+    /// Where a part of the head now lies.
+    pub(crate) fn span(&self, part: &[u8]) -> Span {
+        if part.is_empty() {
+            return Span::default();
+        }
+        let offset = part.as_ptr() as usize - self.head.as_ptr() as usize;
+        debug_assert!(offset + part.len() <= self.head.len(), "a part of the head");
+        Span::new(self.base + offset, part.len())
+    }
+
+    /// The fields so far.
+    pub(crate) fn fields(&mut self) -> &mut Fields {
+        self.fields
+    }
 }
 
 /// The name of a field as it stands in a message.
@@ -106,6 +163,9 @@ impl Fields {
 
     /// The first value of a known name.
     pub fn get_known(&self, known: KnownName) -> Option<&[u8]> {
+        if !self.known.has(known) {
+            return None;
+        }
         let field = self
             .entries
             .iter()
@@ -127,14 +187,19 @@ impl Fields {
 
     /// Whether a field `known` exists.
     pub fn has(&self, known: KnownName) -> bool {
-        self.entries.iter().any(|field| field.known == Some(known))
+        self.known.has(known) && self.entries.iter().any(|field| field.known == Some(known))
     }
 
     /// Makes `value` the only value of `key`, in the place of the first one.
     pub fn set(&mut self, key: &HeaderKey, value: &[u8]) {
         let value = self.store(value);
+        if key.known().is_some_and(|known| !self.known.has(known)) {
+            return self.push(key, value);
+        }
         let mut placed = false;
-        let Self { buffer, entries } = self;
+        let Self {
+            buffer, entries, ..
+        } = self;
         entries.retain_mut(|field| {
             let name = FieldName {
                 known: field.known,
@@ -174,16 +239,27 @@ impl Fields {
         let known = KnownName::find(name);
         let name = self.store(name);
         let value = self.store(value);
-        self.entries.push(Field { known, name, value });
+        self.add(Field { known, name, value });
+    }
+
+    /// Takes the bytes of a whole head over, so that fields can be added as parts of it.
+    pub(crate) fn receive<'h>(&mut self, head: &'h [u8]) -> Received<'_, 'h> {
+        let base = self.buffer.len();
+        self.buffer.extend_from_slice(head);
+        Received {
+            fields: self,
+            head,
+            base,
+        }
     }
 
     /// Takes `list, value` as the value when the field exists, else `value` alone.
     pub fn append_to_list(&mut self, known: KnownName, value: &[u8]) {
-        let Some(at) = self
-            .entries
-            .iter()
-            .position(|field| field.known == Some(known))
-        else {
+        let at = self.known.has(known).then(|| {
+            let mut entries = self.entries.iter();
+            entries.position(|field| field.known == Some(known))
+        });
+        let Some(at) = at.flatten() else {
             return self.append(&known.into(), value);
         };
         let old = self.entries[at].value;
@@ -196,11 +272,18 @@ impl Fields {
 
     /// Removes all fields `key`; says whether there was one.
     pub fn remove(&mut self, key: &HeaderKey) -> bool {
-        self.retain(|name, _| !name.is(key))
+        match key.known() {
+            Some(known) => self.remove_known(known),
+            None => self.retain(|name, _| !name.is(key)),
+        }
     }
 
     /// Removes all fields of a known name; says whether there was one.
     pub fn remove_known(&mut self, known: KnownName) -> bool {
+        if !self.known.has(known) {
+            return false;
+        }
+        self.known.remove(known);
         let before = self.entries.len();
         self.entries.retain(|field| field.known != Some(known));
         self.entries.len() != before
@@ -209,7 +292,9 @@ impl Fields {
     /// Keeps the fields for which `keep` holds; says whether one went.
     pub fn retain(&mut self, mut keep: impl FnMut(FieldName<'_>, &[u8]) -> bool) -> bool {
         let before = self.entries.len();
-        let Self { buffer, entries } = self;
+        let Self {
+            buffer, entries, ..
+        } = self;
         entries.retain(|field| {
             let name = FieldName {
                 known: field.known,
@@ -224,6 +309,44 @@ impl Fields {
     pub fn clear(&mut self) {
         self.buffer.clear();
         self.entries.clear();
+        self.known = KnownSet::default();
+    }
+
+    /// Appends all fields but those that `skip` names, as lines of HTTP/1. Lines that stand as they were received are
+    /// copied in one piece with their neighbours.
+    pub(crate) fn write_lines(&self, out: &mut Vec<u8>, skip: Option<KnownName>) {
+        let mut run = 0..0;
+        for field in &self.entries {
+            if skip.is_some() && field.known == skip {
+                continue;
+            }
+            let line = self.received_line(field);
+            if let Some(line) = &line
+                && line.start == run.end
+            {
+                run.end = line.end;
+                continue;
+            }
+            out.extend_from_slice(&self.buffer[run]);
+            run = line.unwrap_or_else(|| {
+                write_line(
+                    self.name(field).as_bytes(),
+                    field.value.of(&self.buffer),
+                    out,
+                );
+                0..0
+            });
+        }
+        out.extend_from_slice(&self.buffer[run]);
+    }
+
+    /// Where the line `name: value` with its end stands in the buffer, if it does.
+    fn received_line(&self, field: &Field) -> Option<std::ops::Range<usize>> {
+        let (name, value) = (field.name.range(), field.value.range());
+        let between = self.buffer.get(name.end..value.start)?;
+        let after = self.buffer.get(value.end..value.end + 2)?;
+        (between == b": " && after == b"\r\n" && !name.is_empty())
+            .then_some(name.start..value.end + 2)
     }
 
     /// Bytes of names and values, for limits and `istio_request_bytes`.
@@ -264,7 +387,12 @@ impl Fields {
             Some(_) => Span::default(),
             None => self.store(key.as_str().as_bytes()),
         };
-        self.entries.push(Field { known, name, value });
+        self.add(Field { known, name, value });
+    }
+
+    fn add(&mut self, field: Field) {
+        self.known.insert(field.known);
+        self.entries.push(field);
     }
 }
 
@@ -287,6 +415,13 @@ impl HeaderLookup for Fields {
     }
 }
 
+/// Appends one line of a head or of trailers.
+pub(crate) fn write_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    for part in [name, b": ", value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+}
+
 /// Writes `number` in decimal at the end of `digits`.
 pub(crate) fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
     let mut at = digits.len();
@@ -301,50 +436,4 @@ pub(crate) fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fields(list: &[(&str, &str)]) -> Fields {
-        let mut fields = Fields::default();
-        for (name, value) in list {
-            fields.append_raw(name.as_bytes(), value.as_bytes());
-        }
-        fields
-    }
-
-    fn text(fields: &Fields) -> String {
-        let line = |(name, value): (FieldName<'_>, &[u8])| {
-            format!(
-                "{}={};",
-                String::from_utf8_lossy(name.as_bytes()),
-                String::from_utf8_lossy(value)
-            )
-        };
-        fields.iter().map(line).collect()
-    }
-
-    #[test]
-    fn set_replaces_in_place_and_keeps_the_received_case() {
-        let mut all = fields(&[("X-A", "1"), ("User-Agent", "curl"), ("x-a", "2")]);
-        all.set(&HeaderKey::parse("x-a").expect("token"), b"3");
-        all.set_known(KnownName::UserAgent, b"me");
-        all.set_number(KnownName::ContentLength, 1204);
-        assert_eq!(text(&all), "X-A=3;User-Agent=me;content-length=1204;");
-    }
-
-    #[test]
-    fn removes_every_value_of_a_name() {
-        let mut all = fields(&[("cookie", "a"), ("Cookie", "b"), ("x-b", "c")]);
-        assert!(all.remove(&KnownName::Cookie.into()));
-        assert!(!all.remove_known(KnownName::Cookie));
-        assert_eq!(text(&all), "x-b=c;");
-    }
-
-    #[test]
-    fn appends_to_a_list_in_one_field() {
-        let mut all = fields(&[("X-Forwarded-For", "10.0.0.1")]);
-        all.append_to_list(KnownName::XForwardedFor, b"10.0.0.2");
-        all.append_to_list(KnownName::Via, b"envoy");
-        assert_eq!(text(&all), "X-Forwarded-For=10.0.0.1,10.0.0.2;via=envoy;");
-    }
-}
+mod tests;

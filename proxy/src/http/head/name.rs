@@ -114,7 +114,24 @@ const fn runs() -> [(u8, u8); LONGEST + 1] {
     runs
 }
 
+/// The first and the last byte of each name: they tell nearly all names of one length apart.
+const ENDS: [(u8, u8); TEXTS.len()] = ends();
+
+const fn ends() -> [(u8, u8); TEXTS.len()] {
+    let mut ends = [(0, 0); TEXTS.len()];
+    let mut at = 0;
+    while at < TEXTS.len() {
+        let text = TEXTS[at].as_bytes();
+        ends[at] = (text[0], text[text.len() - 1]);
+        at += 1;
+    }
+    ends
+}
+
 impl KnownName {
+    /// How many there are.
+    pub(super) const COUNT: usize = ALL.len();
+
     /// The name in lower case.
     pub fn as_str(self) -> &'static str {
         TEXTS[self as usize]
@@ -123,11 +140,10 @@ impl KnownName {
     /// The known name that equals `name` without regard to ASCII case.
     pub fn find(name: &[u8]) -> Option<Self> {
         let (start, end) = *RUNS.get(name.len())?;
-        let run = &TEXTS[start as usize..end as usize];
-        let at = run
-            .iter()
-            .position(|text| text.as_bytes().eq_ignore_ascii_case(name))?;
-        Some(ALL[start as usize + at])
+        let ends = (name.first()? | 0x20, name.last()? | 0x20);
+        (start as usize..end as usize)
+            .find(|at| ENDS[*at] == ends && TEXTS[*at].as_bytes().eq_ignore_ascii_case(name))
+            .map(|at| ALL[at])
     }
 
     /// The `http` crate's form; made without an allocation.

@@ -1,12 +1,14 @@
 //! An HTTP/1 connection: one request after the other, in one task that drives the upstream's socket too.
 
 use std::future::poll_fn;
-use std::task::Poll;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use ::http::StatusCode;
 
 use super::{PREFACE, PREFACE_TIMEOUT, http2};
+use crate::drain::Signal;
 use crate::http::codec::h1::connection::{Connection, ReadError};
 use crate::http::codec::h1::{HeadLimits, InvalidHead};
 use crate::http::codec::leg::Leg;
@@ -53,14 +55,18 @@ pub(super) async fn serve(stream: Stream, downstream: &Downstream) {
 }
 
 async fn serve_connection(connection: Connection<Stream>, downstream: &Downstream) {
-    let mut leg = Leg::Http1(connection);
+    let mut leg = Leg::Http1(Box::new(connection));
     let mut exchange = Exchange::new(downstream);
+    let mut drain = DrainWatch {
+        draining: std::pin::pin!(downstream.draining()),
+        registered: None,
+    };
     let mut served = 0_u32;
     loop {
         let Leg::Http1(connection) = &mut leg else {
             return;
         };
-        match next_request(connection, &mut exchange, served > 0).await {
+        match next_request(connection, &mut exchange, &mut drain, served > 0).await {
             Next::Request => {}
             Next::Closed => return,
             Next::Refused(reply) => {
@@ -99,6 +105,7 @@ enum Next {
 async fn next_request(
     connection: &mut Connection<Stream>,
     exchange: &mut Exchange<'_>,
+    drain: &mut DrainWatch<'_>,
     used: bool,
 ) -> Next {
     let downstream = exchange.downstream;
@@ -117,10 +124,11 @@ async fn next_request(
             .max_connection_duration
             .map(|longest| downstream.since + longest);
         let timer = &mut exchange.timer;
-        if !wait_readable(connection, downstream, timer, earlier(idle, oldest)).await {
+        let until = earlier(idle, oldest);
+        if !wait_readable(connection, downstream, (timer, until), drain).await {
             return Next::Closed;
         }
-        exchange.record = crate::http::connection::Record::new();
+        exchange.record.start = downstream.local.worker.now();
     }
     let limits = HeadLimits {
         bytes: config.limits.max_request_headers_bytes,
@@ -169,18 +177,38 @@ async fn next_request(
 async fn wait_readable(
     connection: &Connection<Stream>,
     downstream: &Downstream,
-    timer: &mut Deadline,
-    deadline: Option<Instant>,
+    (timer, deadline): (&mut Deadline, Option<Instant>),
+    drain: &mut DrainWatch<'_>,
 ) -> bool {
-    let mut drain = downstream.drain.clone();
-    let readable = poll_fn(|cx| match connection.poll_readable(cx) {
+    poll_fn(|cx| match connection.poll_readable(cx) {
         Poll::Ready(result) => Poll::Ready(result.is_ok()),
+        Poll::Pending if drain.poll(cx, &downstream.drain).is_ready() => Poll::Ready(false),
         Poll::Pending => timer.poll(cx, deadline).map(|()| false),
-    });
-    tokio::select! {
-        biased;
-        readable = readable => readable,
-        () = drain.draining() => false,
+    })
+    .await
+}
+
+/// Wakes the connection's task when it should finish. The wait is registered once, not with every request.
+struct DrainWatch<'a> {
+    draining: Pin<&'a mut (dyn Future<Output = ()> + 'a)>,
+    registered: Option<Waker>,
+}
+
+impl DrainWatch<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>, signal: &Signal) -> Poll<()> {
+        if signal.is_draining() {
+            return Poll::Ready(());
+        }
+        let waker = cx.waker();
+        if self
+            .registered
+            .as_ref()
+            .is_some_and(|registered| registered.will_wake(waker))
+        {
+            return Poll::Pending;
+        }
+        self.registered = Some(waker.clone());
+        self.draining.as_mut().poll(cx)
     }
 }
 

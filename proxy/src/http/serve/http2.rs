@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::task::Poll;
-use std::time::Instant;
 
 use ::http::{Request, StatusCode};
 use bytes::Bytes;
@@ -61,9 +60,9 @@ async fn run<IO: AsyncRead + AsyncWrite + Unpin>(io: IO, downstream: &Downstream
     let mut keepalive = Keepalive::new(rules, || connection.ping_pong());
     let mut streams = FuturesUnordered::new();
     let mut draining = false;
-    let mut drain = std::pin::pin!(wait_drain(downstream));
+    let mut drain = std::pin::pin!(downstream.draining());
     let mut timer = Deadline::default();
-    let mut idle_since = Instant::now();
+    let mut idle_since = downstream.local.worker.now();
     let timeouts = &downstream.site.config.timeouts;
     poll_fn(|cx| {
         loop {
@@ -79,7 +78,7 @@ async fn run<IO: AsyncRead + AsyncWrite + Unpin>(io: IO, downstream: &Downstream
             }
             while let Poll::Ready(Some(())) = streams.poll_next_unpin(cx) {
                 progress = true;
-                idle_since = Instant::now();
+                idle_since = downstream.local.worker.now();
             }
             if !progress {
                 break;
@@ -113,10 +112,6 @@ async fn run<IO: AsyncRead + AsyncWrite + Unpin>(io: IO, downstream: &Downstream
     // What the streams were doing ends with the connection; what is queued still goes out.
     drop(streams);
     let _ = poll_fn(|cx| flusher.poll_flush(cx)).await;
-}
-
-async fn wait_drain(downstream: &Downstream) {
-    downstream.drain.clone().draining().await;
 }
 
 fn builder(downstream: &Downstream) -> Builder {

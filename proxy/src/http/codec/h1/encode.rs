@@ -1,7 +1,7 @@
 //! Heads and chunks as bytes.
 
 use super::parse::Framing;
-use crate::http::head::fields::decimal;
+use crate::http::head::fields::{decimal, write_line};
 use crate::http::head::{Fields, KnownName, RequestHead, ResponseHead};
 
 /// Whether the connection goes on after this message.
@@ -77,28 +77,17 @@ enum ContentLength {
 }
 
 fn fields(fields: &Fields, out: &mut Vec<u8>, length: ContentLength) {
-    for (name, value) in fields.iter() {
-        if name.known == Some(KnownName::ContentLength) && length != ContentLength::Keep {
-            continue;
-        }
-        field(name.as_bytes(), value, out);
-    }
+    let skip = (length != ContentLength::Keep).then_some(KnownName::ContentLength);
+    fields.write_lines(out, skip);
     match length {
         ContentLength::Write(Framing::Length(length)) => {
-            field(b"content-length", decimal(length, &mut [0; 20]), out);
+            write_line(b"content-length", decimal(length, &mut [0; 20]), out);
         }
         ContentLength::Write(Framing::Chunked) => {
             out.extend_from_slice(b"transfer-encoding: chunked\r\n")
         }
         ContentLength::Write(Framing::Empty | Framing::UntilClose) | ContentLength::Keep => {}
     }
-}
-
-fn field(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(name);
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
 }
 
 fn end(persistence: Persistence, out: &mut Vec<u8>) {
@@ -126,9 +115,7 @@ pub(crate) fn chunk_size(size: usize, out: &mut Vec<u8>) {
 /// Appends the last chunk and the trailers.
 pub(crate) fn last_chunk(trailers: &Fields, out: &mut Vec<u8>) {
     out.extend_from_slice(b"0\r\n");
-    for (name, value) in trailers.iter() {
-        field(name.as_bytes(), value, out);
-    }
+    trailers.write_lines(out, None);
     out.extend_from_slice(b"\r\n");
 }
 

@@ -32,24 +32,27 @@ impl Hops {
             }
         }
     }
-}
 
-/// Removes what is for one hop. `upgrade` stays when `connection` asks for it: it is the upgrade's to decide.
-pub(super) fn strip_hop_by_hop(fields: &mut Fields, hops: &Hops) {
-    fields.retain(|name, value| match name.known {
-        Some(KnownName::Connection | KnownName::KeepAlive | KnownName::ProxyConnection) => false,
-        Some(KnownName::Te) => value.eq_ignore_ascii_case(b"trailers"),
-        Some(KnownName::Upgrade) => hops.upgrade,
-        // Framing is not the client's to take away.
-        Some(KnownName::ContentLength) => true,
-        Some(_) | None => !is_named(hops, &name),
-    });
-}
+    /// Removes what `connection` names. `upgrade` stays when it asks for that: it is the upgrade's to decide.
+    pub(super) fn strip_named(&self, fields: &mut Fields) {
+        if !self.upgrade {
+            fields.remove_known(KnownName::Upgrade);
+        }
+        if self.named.is_empty() {
+            return;
+        }
+        fields.retain(|name, _| match name.known {
+            // Neither framing nor what was decided already is the client's to take away.
+            Some(KnownName::ContentLength | KnownName::Te | KnownName::Upgrade) => true,
+            Some(_) | None => !self.names(&name),
+        });
+    }
 
-fn is_named(hops: &Hops, name: &FieldName<'_>) -> bool {
-    hops.named
-        .iter()
-        .any(|named| name.as_bytes().eq_ignore_ascii_case(named))
+    fn names(&self, name: &FieldName<'_>) -> bool {
+        self.named
+            .iter()
+            .any(|named| name.as_bytes().eq_ignore_ascii_case(named))
+    }
 }
 
 /// Whether a trailer field may go further: no framing, routing, authentication or hop-by-hop field

@@ -55,7 +55,7 @@ impl Input {
     pub(super) fn release(&mut self) {
         if self.is_empty() {
             (self.start, self.end) = (0, 0);
-            self.buffers.give(std::mem::take(&mut self.block));
+            self.buffers.give_block(std::mem::take(&mut self.block));
         }
     }
 
@@ -79,7 +79,7 @@ impl Input {
 
     fn make_room(&mut self) -> io::Result<()> {
         if self.block.is_empty() {
-            self.block = self.buffers.take();
+            self.block = self.buffers.take_block();
         }
         if self.start > 0 {
             self.block.copy_within(self.start..self.end, 0);
@@ -97,6 +97,6 @@ impl Input {
 
 impl Drop for Input {
     fn drop(&mut self) {
-        self.buffers.give(std::mem::take(&mut self.block));
+        self.buffers.give_block(std::mem::take(&mut self.block));
     }
 }

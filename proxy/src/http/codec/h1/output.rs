@@ -33,8 +33,7 @@ impl Output {
     /// Where to append.
     pub(super) fn queue(&mut self) -> &mut Vec<u8> {
         if self.queue.capacity() == 0 {
-            self.queue = self.buffers.take();
-            self.queue.clear();
+            self.queue = self.buffers.take_queue();
         }
         &mut self.queue
     }
@@ -94,13 +93,13 @@ impl Output {
     /// Gives the memory back if nothing is in it.
     pub(super) fn release(&mut self) {
         if self.queue.is_empty() && self.queue.capacity() >= BLOCK {
-            self.buffers.give(std::mem::take(&mut self.queue));
+            self.buffers.give_queue(std::mem::take(&mut self.queue));
         }
     }
 }
 
 impl Drop for Output {
     fn drop(&mut self) {
-        self.buffers.give(std::mem::take(&mut self.queue));
+        self.buffers.give_queue(std::mem::take(&mut self.queue));
     }
 }

@@ -2,8 +2,9 @@
 
 use httparse::Header;
 
-use super::field::{self, Hops};
-use crate::http::head::{Fields, KnownName, Version};
+use super::field::Hops;
+use crate::http::head::fields::Received;
+use crate::http::head::{KnownName, Version};
 
 /// How the end of a body is known. Source: RFC 9112 section 6.3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,29 +93,37 @@ pub(super) struct HopFacts {
     pub(super) hops: Hops,
 }
 
-/// Takes over the fields that go beyond this hop, and learns from the others. `host` sees every `host` field.
+/// Takes over the fields that go beyond this hop (RFC 9110 section 7.6.1), and learns from the others. `host` sees every
+/// `host` field.
 pub(super) fn take_fields<'a>(
     from: &[Header<'a>],
-    fields: &mut Fields,
+    into: &mut Received<'_, 'a>,
     mut host: impl FnMut(&'a [u8]) -> Result<(), InvalidHead>,
 ) -> Result<HopFacts, InvalidHead> {
     let mut facts = HopFacts::default();
     for header in from {
-        match KnownName::find(header.name.as_bytes()) {
-            Some(KnownName::Host) => host(header.value)?,
-            Some(KnownName::TransferEncoding) => facts.framing.coding(header.value),
+        let known = KnownName::find(header.name.as_bytes());
+        match known {
+            Some(KnownName::Host) => {
+                host(header.value)?;
+                continue;
+            }
+            Some(KnownName::TransferEncoding) => {
+                facts.framing.coding(header.value);
+                continue;
+            }
             Some(KnownName::Connection) => {
                 facts.hops.connection(header.value);
-                fields.append_raw(header.name.as_bytes(), header.value);
+                continue;
             }
-            Some(KnownName::ContentLength) => {
-                facts.framing.length(header.value)?;
-                fields.append_raw(header.name.as_bytes(), header.value);
-            }
-            _ => fields.append_raw(header.name.as_bytes(), header.value),
+            Some(KnownName::KeepAlive | KnownName::ProxyConnection) => continue,
+            Some(KnownName::Te) if !header.value.eq_ignore_ascii_case(b"trailers") => continue,
+            Some(KnownName::ContentLength) => facts.framing.length(header.value)?,
+            Some(_) | None => {}
         }
+        into.append(known, header.name.as_bytes(), header.value);
     }
-    field::strip_hop_by_hop(fields, &facts.hops);
+    facts.hops.strip_named(into.fields());
     Ok(facts)
 }
 
@@ -155,8 +164,14 @@ pub(super) fn version(minor: Option<u8>) -> Version {
 
 /// httparse takes a lone line feed as the end of a line; a stricter reader behind us would not.
 pub(super) fn has_bare_line_feed(head: &[u8]) -> bool {
-    let bare = |bare, (before, byte): (&u8, &u8)| bare | ((*byte == b'\n') & (*before != b'\r'));
-    head.first() == Some(&b'\n') || head.iter().zip(head.iter().skip(1)).fold(false, bare)
+    // Without a branch and over two plain slices, so that the compiler compares many bytes at a time.
+    let bare = |bare, (before, byte): (&u8, &u8)| {
+        bare | (u8::from(*byte == b'\n') & u8::from(*before != b'\r'))
+    };
+    let Some((first, rest)) = head.split_first() else {
+        return false;
+    };
+    *first == b'\n' || head.iter().zip(rest).fold(0, bare) != 0
 }
 
 impl From<httparse::Error> for InvalidHead {

@@ -69,7 +69,8 @@ fn parse_into<'b>(
         .parse()
         .map_err(|_| InvalidHead::Syntax)?;
     let mut host = None;
-    let facts = parse::take_fields(request.headers, &mut head.fields, |value| {
+    let mut received = head.fields.receive(&bytes[..len]);
+    let facts = parse::take_fields(request.headers, &mut received, |value| {
         match host.replace(value) {
             None => Ok(()),
             Some(_) => Err(InvalidHead::Host),
@@ -163,7 +164,25 @@ pub(crate) fn authority(bytes: &[u8]) -> Result<&str, InvalidHead> {
 
 /// Characters of a registered name (RFC 3986 section 3.2.2).
 fn is_of_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte)
+    NAME[usize::from(byte)]
+}
+
+static NAME: [bool; 256] = name_table();
+
+const fn name_table() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let marks = b"-._~%!$&'()*+,;=";
+    let mut at = 0;
+    while at < marks.len() {
+        table[marks[at] as usize] = true;
+        at += 1;
+    }
+    table
 }
 
 fn framing(version: Version, fields: &FramingFields) -> Result<Framing, InvalidHead> {

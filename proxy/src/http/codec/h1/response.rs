@@ -49,10 +49,9 @@ pub fn parse_response(
     head.status =
         StatusCode::from_u16(response.code.unwrap_or_default()).map_err(|_| InvalidHead::Syntax)?;
     // `Host` means nothing in a response; it goes no further.
-    let facts = parse::take_fields(response.headers, &mut head.fields, |_| Ok(()))?;
-    let reason = head
-        .fields
-        .store(response.reason.unwrap_or_default().as_bytes());
+    let mut received = head.fields.receive(&bytes[..len]);
+    let facts = parse::take_fields(response.headers, &mut received, |_| Ok(()))?;
+    let reason = received.span(response.reason.unwrap_or_default().as_bytes());
     head.set_reason(reason);
     let framing = framing(method, head, &facts)?;
     let kept = match head.version {
