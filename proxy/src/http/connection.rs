@@ -1,6 +1,7 @@
 //! What is known of a downstream connection, and one request on it.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::codec::h1::Framing;
 use super::deadline::Deadline;
 use super::hash::MadeCookie;
-use super::head::{RequestHead, ResponseHead};
+use super::head::{Fields, RequestHead, ResponseHead};
 use super::local::{Local, Site};
 use super::route::Route;
 use crate::cluster::endpoint::Endpoint;
@@ -132,13 +133,18 @@ impl Record {
 
 impl<'a> Exchange<'a> {
     pub(crate) fn new(downstream: &'a Downstream) -> Self {
+        let Spare {
+            request,
+            response,
+            timer,
+        } = downstream.local.spares.take();
         Self {
             downstream,
-            request: RequestHead::default(),
+            request,
             framing: Framing::Empty,
             upgrade: false,
-            response: ResponseHead::default(),
-            timer: Deadline::default(),
+            response,
+            timer,
             record: Record::new(downstream.local.worker.now()),
             close: false,
             wants_introduction: false,
@@ -155,5 +161,49 @@ impl<'a> Exchange<'a> {
         self.cookies.clear();
         self.framing = Framing::Empty;
         self.record = Record::new(self.downstream.local.worker.now());
+    }
+}
+
+impl Drop for Exchange<'_> {
+    fn drop(&mut self) {
+        self.downstream.local.spares.give(Spare {
+            request: std::mem::take(&mut self.request),
+            response: std::mem::take(&mut self.response),
+            timer: std::mem::take(&mut self.timer),
+        });
+    }
+}
+
+/// What the next exchange can use again: memory that has grown to what heads need, and a timer that is set already.
+#[derive(Debug, Default)]
+pub(crate) struct Spare {
+    request: RequestHead,
+    response: ResponseHead,
+    timer: Deadline,
+}
+
+/// Spares of one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Spares(RefCell<Vec<Spare>>);
+
+/// Spares that are kept for the next taker.
+const KEPT: usize = 64;
+/// Bytes of a head beyond which it is not kept.
+const LARGEST_KEPT: usize = 8 * 1024;
+
+impl Spares {
+    fn take(&self) -> Spare {
+        self.0.borrow_mut().pop().unwrap_or_default()
+    }
+
+    fn give(&self, mut spare: Spare) {
+        let mut spares = self.0.borrow_mut();
+        let large = |fields: &Fields| fields.buffer().len() > LARGEST_KEPT;
+        if spares.len() == KEPT || large(&spare.request.fields) || large(&spare.response.fields) {
+            return;
+        }
+        spare.request.clear();
+        spare.response.clear();
+        spares.push(spare);
     }
 }

@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 
 use super::codec::buffers::Buffers;
 use super::config::HttpConfig;
+use super::connection::Spares;
 use super::stats::HttpStats;
 use crate::cluster::Clusters;
 use crate::cluster::pool::ClusterPool;
@@ -40,6 +41,7 @@ pub struct Shared {
 pub struct Local {
     pub(crate) worker: Rc<Worker>,
     pub(crate) buffers: Buffers,
+    pub(crate) spares: Spares,
     pub(crate) shard: Arc<Shard>,
     /// The name of this machine, for access logs.
     pub(crate) hostname: Arc<str>,
@@ -116,6 +118,7 @@ impl Local {
         Rc::new(Self {
             worker,
             buffers: Buffers::new(),
+            spares: Spares::default(),
             outbox: Outbox::new(shared.access_logs.clone(), Arc::clone(&shard)),
             faults: Faults::default(),
             requests: RequestMetrics::new(shared.metrics.clone(), Arc::clone(&shared.workload)),

@@ -30,18 +30,42 @@ impl Span {
     }
 }
 
-/// One field; `name` is empty when `known` says it and nothing was received under that name.
+/// One field, which stands in the buffer as a line `name: value` with its end.
 #[derive(Clone, Copy, Debug)]
 struct Field {
     known: Option<KnownName>,
-    name: Span,
-    value: Span,
+    line: u32,
+    name_len: u32,
+    value_len: u32,
 }
+
+impl Field {
+    fn name(&self) -> Span {
+        Span {
+            start: self.line,
+            len: self.name_len,
+        }
+    }
+
+    fn value(&self) -> Span {
+        Span {
+            start: self.line + self.name_len + SEPARATOR.len() as u32,
+            len: self.value_len,
+        }
+    }
+
+    fn line(&self) -> std::ops::Range<usize> {
+        self.line as usize..self.value().range().end + END.len()
+    }
+}
+
+const SEPARATOR: &[u8] = b": ";
+const END: &[u8] = b"\r\n";
 
 /// The header or trailer fields of one message.
 ///
-/// One byte buffer holds what was received; edits append to it and point the field at the new bytes, so nothing moves
-/// and, once the buffer has grown, nothing is allocated. `Host` never appears here: it is the request's authority.
+/// One byte buffer holds what was received; edits append lines to it and point the field there, so nothing moves and, once
+/// the buffer has grown, nothing is allocated. `Host` never appears here: it is the request's authority.
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
     buffer: Vec<u8>,
@@ -85,8 +109,20 @@ pub(crate) struct Received<'f, 'h> {
 impl Received<'_, '_> {
     /// Adds a field whose name and value are parts of the head.
     pub(crate) fn append(&mut self, known: Option<KnownName>, name: &[u8], value: &[u8]) {
-        let (name, value) = (self.span(name), self.span(value));
-        self.fields.add(Field { known, name, value });
+        let (name_at, value_at) = (self.span(name), self.span(value).range());
+        let canonical = name_at.range().end + SEPARATOR.len() == value_at.start
+            && self.fields.buffer[name_at.range().end..].starts_with(SEPARATOR)
+            && self.fields.buffer[value_at.end..].starts_with(END);
+        if canonical {
+            self.fields.add(Field {
+                known,
+                line: name_at.start,
+                name_len: name_at.len,
+                value_len: value.len() as u32,
+            });
+        } else {
+            self.fields.append_line(known, name, value);
+        }
     }
 
     /// Where a part of the head now lies.
@@ -116,10 +152,7 @@ pub struct FieldName<'a> {
 impl<'a> FieldName<'a> {
     /// The name in the case in which it was received, or lower case when the proxy added it.
     pub fn as_bytes(&self) -> &'a [u8] {
-        match self.known {
-            Some(known) if self.text.is_empty() => known.as_str().as_bytes(),
-            Some(_) | None => self.text,
-        }
+        self.text
     }
 
     /// Whether this is the name `key`.
@@ -147,7 +180,7 @@ impl Fields {
     pub fn iter(&self) -> impl Iterator<Item = (FieldName<'_>, &[u8])> {
         self.entries
             .iter()
-            .map(|field| (self.name(field), field.value.of(&self.buffer)))
+            .map(|field| (self.name(field), field.value().of(&self.buffer)))
     }
 
     /// The first value of `key`.
@@ -163,14 +196,8 @@ impl Fields {
 
     /// The first value of a known name.
     pub fn get_known(&self, known: KnownName) -> Option<&[u8]> {
-        if !self.known.has(known) {
-            return None;
-        }
-        let field = self
-            .entries
-            .iter()
-            .find(|field| field.known == Some(known))?;
-        Some(field.value.of(&self.buffer))
+        let field = &self.entries[self.position(known)?];
+        Some(field.value().of(&self.buffer))
     }
 
     /// The first value of a known name, when it is UTF-8.
@@ -187,33 +214,24 @@ impl Fields {
 
     /// Whether a field `known` exists.
     pub fn has(&self, known: KnownName) -> bool {
-        self.known.has(known) && self.entries.iter().any(|field| field.known == Some(known))
+        self.position(known).is_some()
     }
 
     /// Makes `value` the only value of `key`, in the place of the first one.
     pub fn set(&mut self, key: &HeaderKey, value: &[u8]) {
-        let value = self.store(value);
-        if key.known().is_some_and(|known| !self.known.has(known)) {
-            return self.push(key, value);
-        }
-        let mut placed = false;
-        let Self {
-            buffer, entries, ..
-        } = self;
-        entries.retain_mut(|field| {
-            let name = FieldName {
-                known: field.known,
-                text: field.name.of(buffer),
-            };
-            if !name.is(key) {
-                return true;
-            }
-            field.value = value;
-            !std::mem::replace(&mut placed, true)
+        let at = match key.known() {
+            Some(known) => self.position(known),
+            None => self.iter().position(|(name, _)| name.is(key)),
+        };
+        let Some(at) = at else {
+            return self.append(key, value);
+        };
+        self.replace(at, |buffer, _| buffer.extend_from_slice(value));
+        let mut number = 0;
+        self.retain(|name, _| {
+            number += 1;
+            number <= at + 1 || !name.is(key)
         });
-        if !placed {
-            self.push(key, value);
-        }
     }
 
     /// Like [`Fields::set`] for a known name.
@@ -230,16 +248,12 @@ impl Fields {
 
     /// Adds a field after all others.
     pub fn append(&mut self, key: &HeaderKey, value: &[u8]) {
-        let value = self.store(value);
-        self.push(key, value);
+        self.append_line(key.known(), key.as_str().as_bytes(), value);
     }
 
     /// Adds a field with the name as it was received.
     pub fn append_raw(&mut self, name: &[u8], value: &[u8]) {
-        let known = KnownName::find(name);
-        let name = self.store(name);
-        let value = self.store(value);
-        self.add(Field { known, name, value });
+        self.append_line(KnownName::find(name), name, value);
     }
 
     /// Takes the bytes of a whole head over, so that fields can be added as parts of it.
@@ -255,19 +269,14 @@ impl Fields {
 
     /// Takes `list, value` as the value when the field exists, else `value` alone.
     pub fn append_to_list(&mut self, known: KnownName, value: &[u8]) {
-        let at = self.known.has(known).then(|| {
-            let mut entries = self.entries.iter();
-            entries.position(|field| field.known == Some(known))
-        });
-        let Some(at) = at.flatten() else {
+        let Some(at) = self.position(known) else {
             return self.append(&known.into(), value);
         };
-        let old = self.entries[at].value;
-        let start = self.buffer.len();
-        self.buffer.extend_from_within(old.range());
-        self.buffer.extend_from_slice(b",");
-        self.buffer.extend_from_slice(value);
-        self.entries[at].value = Span::new(start, self.buffer.len() - start);
+        self.replace(at, |buffer, old| {
+            buffer.extend_from_within(old.range());
+            buffer.push(b',');
+            buffer.extend_from_slice(value);
+        });
     }
 
     /// Removes all fields `key`; says whether there was one.
@@ -298,9 +307,9 @@ impl Fields {
         entries.retain(|field| {
             let name = FieldName {
                 known: field.known,
-                text: field.name.of(buffer),
+                text: field.name().of(buffer),
             };
-            keep(name, field.value.of(buffer))
+            keep(name, field.value().of(buffer))
         });
         entries.len() != before
     }
@@ -312,55 +321,31 @@ impl Fields {
         self.known = KnownSet::default();
     }
 
-    /// Appends all fields but those that `skip` names, as lines of HTTP/1. Lines that stand as they were received are
-    /// copied in one piece with their neighbours.
+    /// Appends all fields but those that `skip` names, as lines of HTTP/1. Neighbours in the buffer, which received lines
+    /// and added ones are among themselves, are copied in one piece.
     pub(crate) fn write_lines(&self, out: &mut Vec<u8>, skip: Option<KnownName>) {
         let mut run = 0..0;
         for field in &self.entries {
             if skip.is_some() && field.known == skip {
                 continue;
             }
-            let line = self.received_line(field);
-            if let Some(line) = &line
-                && line.start == run.end
-            {
+            let line = field.line();
+            if line.start == run.end {
                 run.end = line.end;
                 continue;
             }
             out.extend_from_slice(&self.buffer[run]);
-            run = line.unwrap_or_else(|| {
-                write_line(
-                    self.name(field).as_bytes(),
-                    field.value.of(&self.buffer),
-                    out,
-                );
-                0..0
-            });
+            run = line;
         }
         out.extend_from_slice(&self.buffer[run]);
     }
 
-    /// Where the line `name: value` with its end stands in the buffer, if it does.
-    fn received_line(&self, field: &Field) -> Option<std::ops::Range<usize>> {
-        let (name, value) = (field.name.range(), field.value.range());
-        let between = self.buffer.get(name.end..value.start)?;
-        let after = self.buffer.get(value.end..value.end + 2)?;
-        (between == b": " && after == b"\r\n" && !name.is_empty())
-            .then_some(name.start..value.end + 2)
-    }
-
     /// Bytes of names and values, for limits and `istio_request_bytes`.
     pub fn size(&self) -> usize {
-        self.iter()
-            .map(|(name, value)| name.as_bytes().len() + value.len())
+        self.entries
+            .iter()
+            .map(|field| (field.name_len + field.value_len) as usize)
             .sum()
-    }
-
-    /// Copies `bytes` into the buffer.
-    pub(crate) fn store(&mut self, bytes: &[u8]) -> Span {
-        let start = self.buffer.len();
-        self.buffer.extend_from_slice(bytes);
-        Span::new(start, bytes.len())
     }
 
     pub(crate) fn buffer(&self) -> &[u8] {
@@ -371,23 +356,51 @@ impl Fields {
     pub(crate) fn spans(&self) -> impl Iterator<Item = (FieldName<'_>, Span)> {
         self.entries
             .iter()
-            .map(|field| (self.name(field), field.value))
+            .map(|field| (self.name(field), field.value()))
     }
 
     fn name(&self, field: &Field) -> FieldName<'_> {
         FieldName {
             known: field.known,
-            text: field.name.of(&self.buffer),
+            text: field.name().of(&self.buffer),
         }
     }
 
-    fn push(&mut self, key: &HeaderKey, value: Span) {
-        let known = key.known();
-        let name = match known {
-            Some(_) => Span::default(),
-            None => self.store(key.as_str().as_bytes()),
+    /// The first field of a known name.
+    fn position(&self, known: KnownName) -> Option<usize> {
+        if !self.known.has(known) {
+            return None;
+        }
+        self.entries
+            .iter()
+            .position(|field| field.known == Some(known))
+    }
+
+    fn append_line(&mut self, known: Option<KnownName>, name: &[u8], value: &[u8]) {
+        let line = self.buffer.len() as u32;
+        write_line(name, value, &mut self.buffer);
+        self.add(Field {
+            known,
+            line,
+            name_len: name.len() as u32,
+            value_len: value.len() as u32,
+        });
+    }
+
+    /// Writes a new line for the field at `at`, whose value `write` appends with the old one at hand.
+    fn replace(&mut self, at: usize, write: impl FnOnce(&mut Vec<u8>, Span)) {
+        let old = self.entries[at];
+        let line = self.buffer.len();
+        let name_and_separator = old.line().start..old.value().range().start;
+        self.buffer.extend_from_within(name_and_separator);
+        let value = self.buffer.len();
+        write(&mut self.buffer, old.value());
+        self.entries[at] = Field {
+            line: line as u32,
+            value_len: (self.buffer.len() - value) as u32,
+            ..old
         };
-        self.add(Field { known, name, value });
+        self.buffer.extend_from_slice(END);
     }
 
     fn add(&mut self, field: Field) {
@@ -417,7 +430,7 @@ impl HeaderLookup for Fields {
 
 /// Appends one line of a head or of trailers.
 pub(crate) fn write_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
-    for part in [name, b": ", value, b"\r\n"] {
+    for part in [name, SEPARATOR, value, END] {
         out.extend_from_slice(part);
     }
 }

@@ -4,6 +4,7 @@ use ::http::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 
 use super::fields::{FieldName, Fields};
+use super::name::KnownName;
 
 /// The fields as a map whose values are slices of one shared copy of the buffer.
 ///
@@ -13,15 +14,34 @@ pub fn to_map(fields: &Fields) -> HeaderMap {
     let shared = Bytes::copy_from_slice(fields.buffer());
     let mut map = HeaderMap::with_capacity(fields.len() + 4);
     for (name, value) in fields.spans() {
+        let known = name.known;
         let Some(name) = http_name(&name) else {
             continue;
         };
-        let Ok(value) = HeaderValue::from_maybe_shared(shared.slice(value.range())) else {
+        let Ok(mut value) = HeaderValue::from_maybe_shared(shared.slice(value.range())) else {
             continue;
         };
+        value.set_sensitive(known.is_some_and(is_seldom_repeated));
         map.append(name, value);
     }
     map
+}
+
+/// Whether nearly every message has another value: in HPACK's table (RFC 7541 section 7.1.3) it would only push out what
+/// comes again.
+fn is_seldom_repeated(known: KnownName) -> bool {
+    use KnownName::{
+        ContentLength, Traceparent, XB3Spanid, XB3Traceid, XEnvoyUpstreamServiceTime, XRequestId,
+    };
+    matches!(
+        known,
+        ContentLength
+            | Traceparent
+            | XB3Spanid
+            | XB3Traceid
+            | XEnvoyUpstreamServiceTime
+            | XRequestId
+    )
 }
 
 /// Appends all fields of `map`.

@@ -142,7 +142,7 @@ impl KnownName {
         let (start, end) = *RUNS.get(name.len())?;
         let ends = (name.first()? | 0x20, name.last()? | 0x20);
         (start as usize..end as usize)
-            .find(|at| ENDS[*at] == ends && TEXTS[*at].as_bytes().eq_ignore_ascii_case(name))
+            .find(|at| ENDS[*at] == ends && is_lower_case_of(TEXTS[*at].as_bytes(), name))
             .map(|at| ALL[at])
     }
 
@@ -150,6 +150,12 @@ impl KnownName {
     pub(crate) fn http_name(self) -> ::http::HeaderName {
         HTTP_NAMES[self as usize].clone()
     }
+}
+
+/// Whether `lower` is `name` in lower case; both have the same length. Without a branch for each byte.
+fn is_lower_case_of(lower: &[u8], name: &[u8]) -> bool {
+    let differs = |sum, (a, b): (&u8, &u8)| sum | (a ^ b.to_ascii_lowercase());
+    lower.iter().zip(name).fold(0, differs) == 0
 }
 
 /// A header name as configuration uses it: parsed once, lower case, cheap to clone and compare.

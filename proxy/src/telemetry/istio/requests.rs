@@ -77,7 +77,16 @@ pub(crate) struct RequestMetrics {
     own: Arc<Workload>,
     introduction: Option<Introduction>,
     hasher: DefaultHashBuilder,
-    known: RefCell<HashTable<Known>>,
+    known: RefCell<Descriptions>,
+}
+
+/// Descriptions that this worker has met.
+#[derive(Debug, Default)]
+struct Descriptions {
+    all: Vec<Known>,
+    by_hash: HashTable<usize>,
+    /// The one met last: mostly the next one, too.
+    last: usize,
 }
 
 #[derive(Debug)]
@@ -125,21 +134,30 @@ impl RequestMetrics {
     }
 
     fn series(&self, traffic: &Traffic<&str>) -> Handles {
-        let hash = self.hasher.hash_one(traffic);
-        let mut known = self.known.borrow_mut();
-        if let Some(known) = known.find(hash, |known| known.traffic.is(traffic)) {
-            return known.series;
+        let known = &mut *self.known.borrow_mut();
+        if let Some(last) = known.all.get(known.last)
+            && last.traffic.is(traffic)
+        {
+            return last.series;
         }
-        if known.len() >= MOST_KNOWN {
-            known.clear();
+        let hash = self.hasher.hash_one(traffic);
+        let Descriptions { all, by_hash, last } = known;
+        if let Some(at) = by_hash.find(hash, |at| all[*at].traffic.is(traffic)) {
+            *last = *at;
+            return all[*at].series;
+        }
+        if all.len() >= MOST_KNOWN {
+            all.clear();
+            by_hash.clear();
         }
         let series = labels::resolve(&self.registry, traffic, &self.own);
-        let new = Known {
+        *last = all.len();
+        all.push(Known {
             hash,
             traffic: traffic.to_owned(),
             series,
-        };
-        known.insert_unique(hash, new, |known| known.hash);
+        });
+        by_hash.insert_unique(hash, *last, |at| all[*at].hash);
         series
     }
 }

@@ -29,7 +29,7 @@ pub(super) enum Writers {
     Many,
 }
 
-type Chunk = Box<[AtomicU64]>;
+type Chunk = Box<[AtomicU64; CHUNK as usize]>;
 
 /// One writer's numbers.
 #[derive(Debug)]
@@ -71,7 +71,17 @@ impl Shard {
     }
 
     fn number(&self, cell: Cell) -> &AtomicU64 {
-        let make = || (0..CHUNK).map(|_| AtomicU64::new(0)).collect();
-        &self.chunks[(cell.0 / CHUNK) as usize].get_or_init(make)[(cell.0 % CHUNK) as usize]
+        let chunk = &self.chunks[(cell.0 / CHUNK) as usize];
+        let numbers = match chunk.get() {
+            Some(numbers) => numbers,
+            None => make(chunk),
+        };
+        &numbers[(cell.0 % CHUNK) as usize]
     }
+}
+
+/// Makes a chunk whose first cell is being written.
+#[cold]
+fn make(chunk: &OnceLock<Chunk>) -> &Chunk {
+    chunk.get_or_init(|| Box::new([const { AtomicU64::new(0) }; CHUNK as usize]))
 }

@@ -1,5 +1,6 @@
 //! A proxy in process: its configuration is an Envoy bootstrap, as users write it.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub(super) struct Proxy {
     pub(super) drain: Switch,
     shared: Shared,
     listener: Arc<Listener>,
+    /// Bytes of the future that serves the last connection.
+    pub(super) future_size: Rc<Cell<usize>>,
     logs: tempfile::TempDir,
 }
 
@@ -63,7 +66,13 @@ impl Proxy {
                 tell.send(socket.local_addr().expect("bound"))
                     .expect("heard");
                 let local = Local::new(Worker::new(1), shared);
-                accept(socket, listener, local, signal).await;
+                let front = Front {
+                    listener,
+                    local,
+                    signal,
+                    future_size: Rc::default(),
+                };
+                front.accept(socket).await;
             });
         });
         told.recv().expect("it listens")
@@ -112,40 +121,57 @@ pub(super) async fn start_with(text: impl FnOnce(&str) -> String, workload: Work
     let addr = socket.local_addr().expect("bound");
     let drain = Switch::new();
     let signal = drain.signal();
-    tokio::task::spawn_local(accept(socket, Arc::clone(&listener), local, signal));
+    let future_size = Rc::new(Cell::new(0));
+    let front = Front {
+        listener: Arc::clone(&listener),
+        local,
+        signal,
+        future_size: Rc::clone(&future_size),
+    };
+    tokio::task::spawn_local(front.accept(socket));
     Proxy {
         addr,
         metrics,
         drain,
         shared,
         listener,
+        future_size,
         logs,
     }
 }
 
-async fn accept(socket: TcpListener, listener: Arc<Listener>, local: Rc<Local>, signal: Signal) {
-    loop {
-        let (tcp, peer) = socket.accept().await.expect("accepted");
-        let facts = ConnectionFacts::plain(peer, tcp.local_addr().expect("connected"));
-        let chain = listener.chains.find(&facts).expect("the only chain");
-        let Handler::Http(config) = &chain.handler else {
-            panic!("an HTTP chain")
-        };
-        let socket = Socket::new(Raw::Tcp(tcp));
-        let (stream, tls) = match &chain.transport {
-            DownstreamTransport::Plain => (Stream::Plain(socket), None),
-            DownstreamTransport::Tls(context) => {
-                let (stream, facts) = context.accept(socket).await.expect("a handshake");
-                (stream, Some(facts))
-            }
-        };
-        let downstream = Downstream::new(stream, tls, signal.clone());
-        tokio::task::spawn_local(tulle_proxy::http::serve(
-            downstream,
-            Arc::clone(config),
-            facts,
-            Rc::clone(&local),
-        ));
+/// Everything that a connection to the proxy needs.
+struct Front {
+    listener: Arc<Listener>,
+    local: Rc<Local>,
+    signal: Signal,
+    future_size: Rc<Cell<usize>>,
+}
+
+impl Front {
+    async fn accept(self, socket: TcpListener) {
+        loop {
+            let (tcp, peer) = socket.accept().await.expect("accepted");
+            let facts = ConnectionFacts::plain(peer, tcp.local_addr().expect("connected"));
+            let chain = self.listener.chains.find(&facts).expect("the only chain");
+            let Handler::Http(config) = &chain.handler else {
+                panic!("an HTTP chain")
+            };
+            let socket = Socket::new(Raw::Tcp(tcp));
+            let (stream, tls) = match &chain.transport {
+                DownstreamTransport::Plain => (Stream::Plain(socket), None),
+                DownstreamTransport::Tls(context) => {
+                    let (stream, facts) = context.accept(socket).await.expect("a handshake");
+                    (stream, Some(facts))
+                }
+            };
+            let downstream = Downstream::new(stream, tls, self.signal.clone());
+            let config = Arc::clone(config);
+            let serving =
+                tulle_proxy::http::serve(downstream, config, facts, Rc::clone(&self.local));
+            self.future_size.set(size_of_val(&serving));
+            tokio::task::spawn_local(serving);
+        }
     }
 }
 

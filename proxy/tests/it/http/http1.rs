@@ -2,6 +2,9 @@
 
 use super::harness::{Client, TO_WEB, run, start, upstream};
 
+/// The most that the future of a connection may take; it holds all that its requests need.
+const FUTURE_BYTES: usize = 4_608;
+
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 #[test]
@@ -49,6 +52,24 @@ fn a_request_and_its_response_pass_with_their_fields() {
             stats.contains("http.test.downstream_rq_2xx: 1\n"),
             "{stats}"
         );
+    });
+}
+
+#[test]
+fn an_idle_connection_holds_a_small_future() {
+    run(async {
+        let web = upstream(|_, mut server| async move {
+            server.until("\r\n\r\n").await;
+            server.send(OK).await;
+            server.rest().await;
+        })
+        .await;
+        let proxy = start(TO_WEB, &[("web", &[web], "")]).await;
+        let mut client = Client::connect(proxy.addr).await;
+        client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        client.until("\r\n\r\nok").await;
+        let size = proxy.future_size.get();
+        assert!((1..=FUTURE_BYTES).contains(&size), "{size} bytes");
     });
 }
 

@@ -118,7 +118,7 @@ fn what_was_met_before_is_counted_in_the_same_series() {
     for _ in 0..3 {
         standard.count(&shard, &traffic(Reporter::Source), ONE);
     }
-    assert_eq!(standard.known.borrow().len(), 1);
+    assert_eq!(standard.known.borrow().all.len(), 1);
     let text = registry.render_prometheus();
     assert!(
         text.contains("connection_security_policy=\"unknown\"} 3\n"),
@@ -146,7 +146,7 @@ fn more_services_than_may_be_counted_share_the_overflow_series() {
         };
         standard.count(&shard, &seen, ONE);
     }
-    assert!(standard.known.borrow().len() <= MOST_KNOWN);
+    assert!(standard.known.borrow().all.len() <= MOST_KNOWN);
     let text = registry.render_prometheus();
     let lines = text
         .lines()

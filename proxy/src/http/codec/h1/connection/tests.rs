@@ -143,5 +143,5 @@ async fn a_resting_connection_gives_its_buffers_back() {
         .expect("a request");
     connection.rest();
     assert!(!connection.has_input());
-    assert_eq!(buffers.take().len(), 16 * 1024);
+    assert_eq!(buffers.take_block().len(), 16 * 1024);
 }
