@@ -29,7 +29,12 @@ pub(super) async fn serve_unless_http2(stream: Stream, downstream: &Downstream) 
     let timeouts = &downstream.site.config.timeouts;
     let mut timer = Deadline::default();
     let idle = timeouts.idle.map(|limit| Instant::now() + limit);
-    if !wait_readable(&connection, downstream, &mut timer, idle).await {
+    let begun = {
+        let draining = std::pin::pin!(downstream.draining());
+        let mut drain = DrainWatch::new(draining);
+        wait_readable(&connection, downstream, (&mut timer, idle), &mut drain).await
+    };
+    if !begun {
         return;
     }
     let timeout = Some(Instant::now() + timeouts.request_headers.unwrap_or(PREFACE_TIMEOUT));
@@ -57,10 +62,8 @@ pub(super) async fn serve(stream: Stream, downstream: &Downstream) {
 async fn serve_connection(connection: Connection<Stream>, downstream: &Downstream) {
     let mut leg = Leg::Http1(Box::new(connection));
     let mut exchange = Exchange::new(downstream);
-    let mut drain = DrainWatch {
-        draining: std::pin::pin!(downstream.draining()),
-        registered: None,
-    };
+    let draining = std::pin::pin!(downstream.draining());
+    let mut drain = DrainWatch::new(draining);
     let mut served = 0_u32;
     loop {
         let Leg::Http1(connection) = &mut leg else {
@@ -194,7 +197,14 @@ struct DrainWatch<'a> {
     registered: Option<Waker>,
 }
 
-impl DrainWatch<'_> {
+impl<'a> DrainWatch<'a> {
+    fn new(draining: Pin<&'a mut (dyn Future<Output = ()> + 'a)>) -> Self {
+        Self {
+            draining,
+            registered: None,
+        }
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>, signal: &Signal) -> Poll<()> {
         if signal.is_draining() {
             return Poll::Ready(());
