@@ -46,8 +46,8 @@ pub(crate) fn read_request(
         authority(named.or(host).unwrap_or_default()).map_err(|_| InvalidRequest::Authority)?;
     head.set_authority(name);
     match parts.uri.path_and_query() {
-        Some(path) if path.as_str().contains('#') => return Err(InvalidRequest::Path),
-        Some(path) => head.set_path(path.as_str()),
+        Some(path) if is_path(&parts.method, path.as_str()) => head.set_path(path.as_str()),
+        Some(_) => return Err(InvalidRequest::Path),
         None if parts.method == Method::CONNECT => {}
         None => return Err(InvalidRequest::Path),
     }
@@ -61,6 +61,14 @@ pub(crate) fn read_request(
     head.fields.remove_known(KnownName::Host);
     join_cookies(head);
     Ok(())
+}
+
+/// Whether HTTP/1 can say this path too: absolute, or `*` for OPTIONS, and in one piece (RFC 9113 section 8.3.1).
+fn is_path(method: &Method, path: &str) -> bool {
+    let form = path.starts_with('/') || path == "*" && *method == Method::OPTIONS;
+    form && !path
+        .bytes()
+        .any(|byte| byte <= b' ' || byte == b'#' || byte == 0x7f)
 }
 
 /// HTTP/2 clients may split cookies; HTTP/1 wants one field (RFC 9113 section 8.2.3).
@@ -153,6 +161,21 @@ mod tests {
             read(framed).map(|_| ()),
             Err(InvalidRequest::ConnectionField)
         );
+    }
+
+    #[test]
+    fn a_path_is_absolute_or_the_server_itself() {
+        for (method, path, good) in [
+            (Method::GET, "/a?b", true),
+            (Method::OPTIONS, "*", true),
+            (Method::GET, "*", false),
+            (Method::GET, "a", false),
+            (Method::GET, "/a b", false),
+            (Method::GET, "/a#b", false),
+            (Method::GET, "/a\u{7f}", false),
+        ] {
+            assert_eq!(is_path(&method, path), good, "{method} {path:?}");
+        }
     }
 
     #[test]
