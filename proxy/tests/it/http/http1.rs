@@ -3,7 +3,7 @@
 use super::harness::{Client, TO_WEB, run, start, upstream};
 
 /// The most that the future of a connection may take; it holds all that its requests need.
-const FUTURE_BYTES: usize = 4_608;
+const FUTURE_BYTES: usize = 4_864;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 

@@ -66,9 +66,9 @@ pub(crate) fn read_request(
 /// Whether HTTP/1 can say this path too: absolute, or `*` for OPTIONS, and in one piece (RFC 9113 section 8.3.1).
 fn is_path(method: &Method, path: &str) -> bool {
     let form = path.starts_with('/') || path == "*" && *method == Method::OPTIONS;
-    form && !path
+    form && path
         .bytes()
-        .any(|byte| byte <= b' ' || byte == b'#' || byte == 0x7f)
+        .all(|byte| byte.is_ascii_graphic() && byte != b'#')
 }
 
 /// HTTP/2 clients may split cookies; HTTP/1 wants one field (RFC 9113 section 8.2.3).
