@@ -13,3 +13,4 @@ pub mod origin;
 pub mod sidecar;
 pub mod source;
 pub mod wire;
+mod yaml;

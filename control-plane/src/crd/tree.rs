@@ -98,7 +98,16 @@ impl Node {
 
 /// Reads all documents of a text; empty ones are left out.
 pub(crate) fn parse(text: &str) -> Result<Vec<Node>, Invalid> {
-    let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+    // A file may be as large as its owner made it: without aliases it has no more nodes than bytes.
+    let size = text.len().max(1 << 18);
+    let budget = serde_saphyr::budget! {
+        max_nodes: size,
+        max_events: size.saturating_mul(2),
+        max_documents: size,
+        max_total_scalar_bytes: size.max(1 << 26),
+    };
+    let options =
+        serde_saphyr::options! { budget: budget, strict_booleans: true, with_snippet: false };
     let documents: Vec<Spanned<Value>> =
         serde_saphyr::from_multiple_with_options(text, options).map_err(|error| syntax(&error))?;
     Ok(documents.into_iter().map(Node::from).collect())

@@ -16,6 +16,7 @@ use super::ads::StreamConfig;
 use super::descriptors::from_json;
 use super::not_honoured::NotHonoured;
 use super::source::Source;
+use super::yaml;
 
 mod proto;
 
@@ -109,11 +110,10 @@ pub fn load(path: &Path) -> Result<Bootstrap, InvalidBootstrap> {
 /// # Errors
 /// As [`load`], but for reading.
 pub fn parse(text: &str, name: &str) -> Result<Bootstrap, InvalidBootstrap> {
-    let value: serde_json::Value =
-        serde_saphyr::from_str(text).map_err(|error| InvalidBootstrap::Syntax {
-            path: name.to_owned(),
-            reason: error.to_string(),
-        })?;
+    let value = yaml::read(text).map_err(|reason| InvalidBootstrap::Syntax {
+        path: name.to_owned(),
+        reason,
+    })?;
     let message: pb::Bootstrap = from_json(value).map_err(|reason| InvalidBootstrap::Schema {
         path: name.to_owned(),
         reason,

@@ -5,6 +5,7 @@ use std::path::Path;
 use xds_proto::pb::envoy::service::discovery::v3::DiscoveryResponse;
 
 use super::descriptors::from_json;
+use super::yaml;
 
 /// Why a file of resources cannot be used; what it held before stays in force.
 #[derive(Debug, thiserror::Error)]
@@ -42,9 +43,7 @@ pub(crate) fn read(path: &Path) -> Result<DiscoveryResponse, InvalidDiscoveryFil
 }
 
 fn parse(text: &str) -> Result<DiscoveryResponse, String> {
-    let value: serde_json::Value =
-        serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
-    from_json(value)
+    from_json(yaml::read(text)?)
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ impl Source {
         notes.note(
             &format!("{field}.initial_fetch_timeout"),
             &initial_fetch_timeout,
-            "what is not complete takes effect after 15 s",
+            "something new takes effect after 15 s though it lacks this, a replacement never",
         );
         match config_source_specifier {
             Some(ConfigSourceSpecifier::Ads(_) | ConfigSourceSpecifier::Self_(_)) => Ok(Self::Ads),

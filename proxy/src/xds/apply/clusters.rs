@@ -59,13 +59,19 @@ impl Applier {
             return Ok(name);
         }
         self.join(&cluster);
-        match &cluster.config.discovery {
+        let serves = self.stores.clusters.get(&name).is_some();
+        let before = match &cluster.config.discovery {
             Discovery::StrictDns(_) | Discovery::LogicalDns(_) => {
                 tokio::task::spawn_local(dns::run(Arc::downgrade(&cluster)));
+                self.cold_clusters.insert(&name, cluster, Instant::now()) // names may never resolve
             }
-            Discovery::Static | Discovery::Eds(_) | Discovery::OriginalDst(_) => {}
-        }
-        let before = self.cold_clusters.insert(&name, cluster, Instant::now());
+            Discovery::Static | Discovery::Eds(_) | Discovery::OriginalDst(_) if serves => {
+                self.cold_clusters.replace(&name, cluster)
+            }
+            Discovery::Static | Discovery::Eds(_) | Discovery::OriginalDst(_) => {
+                self.cold_clusters.insert(&name, cluster, Instant::now())
+            }
+        };
         if let Some(before) = before {
             self.leave(&before);
         }

@@ -28,7 +28,11 @@ impl Applier {
             return Ok(name);
         }
         self.refer(&listener);
-        let before = self.cold_listeners.insert(&name, listener, Instant::now());
+        let before = if self.stores.listeners.get(&name).is_some() {
+            self.cold_listeners.replace(&name, listener)
+        } else {
+            self.cold_listeners.insert(&name, listener, Instant::now())
+        };
         if let Some(before) = before {
             self.release(&before);
         }

@@ -16,7 +16,8 @@ use tracing::warn;
 use crate::config::source::Source;
 use crate::secret::SecretCell;
 
-/// How long something may stay cold before it takes effect as it is (Envoy's default `initial_fetch_timeout`).
+/// How long something that nothing serves in place of may stay cold before it takes effect as it is (Envoy's default
+/// `initial_fetch_timeout`). What would replace something that serves waits until it is complete.
 const LIMIT: Duration = Duration::from_secs(15);
 
 /// How often clusters that wait for addresses are looked at: names resolve without telling anybody.
@@ -101,20 +102,26 @@ impl<T> Warming<T> {
         self.cold.get(name).map(|cold| &cold.value)
     }
 
-    /// Puts something in; what waited under its name before comes back.
+    /// Puts in something that replaces what serves; what waited under its name before comes back.
+    pub(super) fn replace(&mut self, name: &Arc<str>, value: Arc<T>) -> Option<Arc<T>> {
+        self.counter += 1;
+        let number = self.counter;
+        self.due.insert(Arc::clone(name));
+        let before = self.cold.insert(Arc::clone(name), Cold { value, number });
+        before.map(|cold| cold.value)
+    }
+
+    /// Puts in something new, which waits for a limited time; what waited under its name before comes back.
     pub(super) fn insert(
         &mut self,
         name: &Arc<str>,
         value: Arc<T>,
         now: Instant,
     ) -> Option<Arc<T>> {
-        self.counter += 1;
-        let number = self.counter;
+        let before = self.replace(name, value);
         self.limits
-            .push_back((now + LIMIT, Arc::clone(name), number));
-        self.due.insert(Arc::clone(name));
-        let before = self.cold.insert(Arc::clone(name), Cold { value, number });
-        before.map(|cold| cold.value)
+            .push_back((now + LIMIT, Arc::clone(name), self.counter));
+        before
     }
 
     /// Takes something out that is not wanted any more.
@@ -264,6 +271,15 @@ mod tests {
         assert_eq!(warming.next_look(start + LIMIT), Some(half + LIMIT));
         assert_eq!(names(&warming.settle(half + LIMIT, never)), ["a"]);
         assert!(warming.is_empty() && warming.next_look(start).is_none());
+    }
+
+    #[test]
+    fn what_would_replace_something_waits_without_a_limit() {
+        let (mut warming, start) = (Warming::default(), Instant::now());
+        let never = |_: &u32| Some(Need::Routes(Source::Ads, "80".into()));
+        warming.replace(&"a".into(), Arc::new(1));
+        assert!(warming.settle(start + LIMIT * 100, never).is_empty());
+        assert!(!warming.is_empty() && warming.next_look(start).is_none());
     }
 
     #[test]
