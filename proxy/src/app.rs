@@ -72,7 +72,7 @@ fn serve(flags: RunFlags, sidecar: &SidecarFlags, env: &Environment) -> anyhow::
     let (levels, unknown) = flags.levels()?;
     let log = crate::logging::init(levels, flags.log_format.unwrap_or_default());
     for scope in unknown {
-        tracing::warn!("log scope {scope} is not one of this proxy's; its level has no effect");
+        tracing::info!("log scope {scope} is not one of this proxy's; its level has no effect");
     }
     let sidecar_flags = SidecarFlags {
         root_dir: flags.root_dir.clone().or_else(|| sidecar.root_dir.clone()),

@@ -7,6 +7,7 @@ mod envoy;
 mod explain;
 mod fuzz;
 mod http1;
+mod lifecycle;
 mod mesh;
 mod refusals;
 mod state_of_the_world;

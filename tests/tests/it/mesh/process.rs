@@ -51,6 +51,16 @@ impl Process {
         }
     }
 
+    /// Asks the program to end (SIGTERM).
+    pub(crate) fn terminate(&self) {
+        kill(self.pid, Signal::SIGTERM).unwrap();
+    }
+
+    /// Whether the program has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.parent.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// Everything that the program has printed.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()

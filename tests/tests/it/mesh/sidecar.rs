@@ -31,8 +31,14 @@ pub(crate) fn serve_secrets(node: &Node, pod: &Pod) -> Process {
 
 /// Starts the proxy in a pod as an injected sidecar is started.
 pub(crate) fn start(node: &Node, pod: &Pod) -> Process {
+    start_with(node, pod, &[])
+}
+
+/// The same with further variables in its environment.
+pub(crate) fn start_with(node: &Node, pod: &Pod, environment: &[(&str, &str)]) -> Process {
     let mut command = as_sidecar(node, pod);
     command
+        .envs(environment.iter().copied())
         .args([
             "proxy",
             "sidecar",
