@@ -10,7 +10,7 @@
 //! | listener | `virtualOutbound` (`use_original_dst`), `virtualInbound`, `ADDRESS_PORT` (bound only by `Sidecar`, or where nothing is captured); listener filters `original_dst`, `tls_inspector`, `http_inspector`; chains matched by destination port, prefix, server name, transport protocol and application protocols; a default chain |
 //! | network filters | `http_connection_manager`, `tcp_proxy` (one or weighted clusters), `rbac` that denies everything |
 //! | HTTP filters | `rbac` that denies everything, `fault`, `cors`, `grpc_web`, `router`; all but the first and last are marked optional |
-//! | route | by name over ADS (`PORT`, `HOST:PORT`) or inline (`inbound\|PORT\|\|`); prefix, path and regular expression matches, headers, query; forward (one or weighted clusters), redirect, direct response; retries, timeout, rewrite, header changes, mirrors, hash policy; per-filter settings of `fault` and `cors` |
+//! | route | by name over ADS (`PORT`, `HOST:PORT`, `IP_PORT`) or inline (`inbound\|PORT\|\|`); prefix, path and regular expression matches, headers, query; forward (one or weighted clusters), redirect, direct response; retries, timeout, rewrite, header changes, mirrors, hash policy; per-filter settings of `fault` and `cors` |
 //! | cluster | EDS over ADS, STRICT_DNS, LOGICAL_DNS, STATIC, ORIGINAL_DST; circuit breakers, outlier detection, `HttpProtocolOptions`, `transport_socket_matches` by `tlsMode`; bind to 127.0.0.6 or ::6 for inbound |
 //! | TLS | secrets `default` and `ROOTCA` from `sds-grpc`, SAN matchers by URI, or files |
 //! | metadata | `istio.config` (path of the object), `tulle.object`, `tulle.rule`, `tulle.name` on routes and clusters; `istio.workload` and `envoy.transport_socket_match` on endpoints |

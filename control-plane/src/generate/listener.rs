@@ -9,7 +9,7 @@ mod outbound;
 mod tcp;
 mod wildcard;
 
-pub(crate) use egress::meant;
+pub(crate) use egress::{meant, proxies};
 
 use super::{Resource, wire};
 use crate::scope::{Families, Scope};

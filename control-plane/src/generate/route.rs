@@ -1,7 +1,7 @@
 //! Routes: which cluster a request goes to, by authority and rule.
 //!
 //! One table for each port on which HTTP is declared (`80`), and one for each port of each service whose protocol is
-//! inspected (`host:80`).
+//! inspected (`host:80`), and one for each forward proxy that a `Sidecar` declares (`127.0.0.1_8080`, as its listener).
 
 mod action;
 mod domains;
@@ -14,7 +14,6 @@ mod virtual_host;
 
 use super::{Resource, wire};
 use crate::model::service::{Protocol, ServicePort};
-use crate::model::sidecar::EgressProtocol;
 use crate::scope::{OutboundPolicy, Scope, ScopedService};
 use domains::Domains;
 use std::collections::BTreeSet;
@@ -31,7 +30,9 @@ const DEFAULT_HTTP_PORT: u16 = 80;
 pub(crate) fn shared(scope: &Scope) -> Vec<Resource> {
     table_ports(scope)
         .into_iter()
-        .map(|port| Resource::of(&by_port(scope, port)))
+        .map(|port| shared_table(scope, port))
+        .chain(egress::proxy_tables(scope))
+        .map(|table| Resource::of(&table))
         .collect()
 }
 
@@ -44,16 +45,17 @@ pub(crate) fn of_service(scope: &Scope, service: &ScopedService) -> Vec<Resource
 
 /// The route table with this name.
 pub(crate) fn one(scope: &Scope, name: &str) -> Option<Resource> {
-    let table = match name.parse().ok()? {
-        RouteName::Port(port) => table_ports(scope)
+    let table = match name.parse() {
+        Err(_) => egress::proxy_table_called(scope, name)?,
+        Ok(RouteName::Port(port)) => table_ports(scope)
             .contains(&port)
-            .then(|| by_port(scope, port))?,
-        RouteName::HostPort { host, port } => {
+            .then(|| shared_table(scope, port))?,
+        Ok(RouteName::HostPort { host, port }) => {
             let service = &scope.service(&host)?;
             let port = inspected(service).find(|known| known.number == port)?;
             own_table(scope, service, port)
         }
-        RouteName::Inbound(_) => return None,
+        Ok(RouteName::Inbound(_)) => return None,
     };
     Some(Resource::of(&table))
 }
@@ -74,7 +76,7 @@ pub(crate) fn http_ports(scope: &Scope) -> BTreeSet<u16> {
 /// The ports with a table: those and the ones of egress listeners.
 fn table_ports(scope: &Scope) -> BTreeSet<u16> {
     let mut ports = http_ports(scope);
-    ports.extend(egress::listeners(scope).map(|(port, _, _)| port));
+    ports.extend(egress::listeners(scope).map(|(port, _)| port));
     ports
 }
 
@@ -88,15 +90,6 @@ pub(crate) fn inspected(service: &ScopedService) -> impl Iterator<Item = &Servic
 /// The default route of an inbound port, which is delivered inside its listener.
 pub(crate) use action::cluster_of;
 pub(crate) use virtual_host::inbound as inbound_table;
-
-fn by_port(scope: &Scope, port: u16) -> RouteConfiguration {
-    let proxy = egress::listeners(scope)
-        .find(|(number, protocol, _)| *number == port && *protocol == EgressProtocol::HttpProxy);
-    match proxy {
-        Some((_, _, egress)) => egress::proxy_table(scope, port, egress),
-        None => shared_table(scope, port),
-    }
-}
 
 fn shared_table(scope: &Scope, port: u16) -> RouteConfiguration {
     let mut taken = Domains::default();
@@ -114,7 +107,7 @@ fn shared_table(scope: &Scope, port: u16) -> RouteConfiguration {
             (!domains.is_empty()).then(|| virtual_host::of_service(scope, service, port, domains))
         })
         .collect();
-    for (_, _, egress) in egress::listeners(scope).filter(|(number, _, _)| *number == port) {
+    for (_, egress) in egress::listeners(scope).filter(|(number, _)| *number == port) {
         for (service, behind) in egress::with_another_port(scope, port, egress) {
             let domains = taken.claim(domains::of_service(&scope.class, service, port));
             if !domains.is_empty() {

@@ -2,6 +2,7 @@
 //! expected.
 
 mod incremental;
+mod sidecar;
 mod world;
 
 use super::{Memo, Resource, again, generate, one};

@@ -57,6 +57,21 @@ fn bound(scope: &Scope) -> Vec<(Option<&Egress>, IpAddr)> {
     }
 }
 
+/// The forward proxies among them by the name of their listener, which their route table has too; of two listeners with one
+/// address the first keeps it.
+pub(crate) fn proxies(scope: &Scope) -> BTreeMap<String, &Egress> {
+    let mut taken = BTreeSet::new();
+    let with_port = bound(scope).into_iter().filter_map(|(egress, ip)| {
+        let egress = egress?;
+        Some((egress, ip, egress.port?))
+    });
+    with_port
+        .filter(|(_, ip, port)| taken.insert((*ip, port.number)))
+        .filter(|(_, _, port)| port.protocol == EgressProtocol::HttpProxy)
+        .map(|(egress, ip, port)| (ListenerName::address(ip, port.number).to_string(), egress))
+        .collect()
+}
+
 fn numbers(services: &[&ScopedService]) -> BTreeSet<u16> {
     let ports = services.iter().flat_map(|service| service.ports());
     ports.map(|port| port.number).collect()
@@ -71,9 +86,16 @@ pub(crate) fn meant(service: &ScopedService, number: u16) -> Option<&ServicePort
 
 fn of_port(scope: &Scope, ip: IpAddr, port: EgressPort, services: &[&ScopedService]) -> Listener {
     match port.protocol {
-        EgressProtocol::HttpProxy | EgressProtocol::Http => {
+        EgressProtocol::HttpProxy => {
             let mut listener = socket(ip, port.number);
-            listener.default_filter_chain = Some(requests(scope, ip, port.number, None));
+            let table = listener.name.clone();
+            listener.default_filter_chain = Some(requests(scope, &listener.name, table, None));
+            listener
+        }
+        EgressProtocol::Http => {
+            let mut listener = socket(ip, port.number);
+            let table = port.number.to_string();
+            listener.default_filter_chain = Some(requests(scope, &listener.name, table, None));
             listener
         }
         EgressProtocol::Tcp => bytes(scope, ip, port.number, services),
@@ -99,9 +121,9 @@ fn of_number(scope: &Scope, ip: IpAddr, number: u16, services: &[&ScopedService]
         chain.filter_chain_match
             != FilterChain::from(only(Matching::plain_http())).filter_chain_match
     });
-    listener
-        .filter_chains
-        .push(requests(scope, ip, number, Some(Matching::plain_http())));
+    let plain = Some(Matching::plain_http());
+    let requests = requests(scope, &listener.name, number.to_string(), plain);
+    listener.filter_chains.push(requests);
     listener
 }
 
@@ -150,15 +172,20 @@ fn socket(ip: IpAddr, number: u16) -> Listener {
     }
 }
 
-fn requests(scope: &Scope, ip: IpAddr, number: u16, matching: Option<Matching>) -> FilterChain {
-    let name = ListenerName::address(ip, number).to_string();
+/// The chain of a listener that serves requests by this table.
+fn requests(
+    scope: &Scope,
+    listener: &str,
+    table: String,
+    matching: Option<Matching>,
+) -> FilterChain {
     Chain {
         filters: vec![http::outbound(
             scope,
-            format!("outbound_{name};"),
-            number.to_string(),
+            format!("outbound_{listener};"),
+            table,
         )],
-        name,
+        name: listener.to_owned(),
         matching,
         transport: None,
         metadata: scope

@@ -7,22 +7,34 @@ use crate::model::sidecar::{Egress, EgressProtocol};
 use crate::scope::{Scope, ScopedService};
 use xds_proto::pb::envoy::config::route::v3::{RouteConfiguration, VirtualHost};
 
-/// The egress listeners that serve requests on a port of their own, by port.
-pub(super) fn listeners(scope: &Scope) -> impl Iterator<Item = (u16, EgressProtocol, &Egress)> {
+/// The egress listeners that serve requests by the table of a port, by port.
+pub(super) fn listeners(scope: &Scope) -> impl Iterator<Item = (u16, &Egress)> {
     let all = scope.sidecar.iter().flat_map(|sidecar| &sidecar.egress);
     all.filter_map(|egress| {
         let port = egress.port?;
         match port.protocol {
-            EgressProtocol::HttpProxy | EgressProtocol::Http => {
-                Some((port.number, port.protocol, egress))
-            }
-            EgressProtocol::Tcp => None,
+            EgressProtocol::Http => Some((port.number, egress)),
+            EgressProtocol::HttpProxy | EgressProtocol::Tcp => None,
         }
     })
 }
 
+/// The tables of forward proxies: each has one of its own, by the name of its listener.
+pub(super) fn proxy_tables(scope: &Scope) -> impl Iterator<Item = RouteConfiguration> {
+    crate::generate::listener::proxies(scope)
+        .into_iter()
+        .map(|(name, egress)| proxy_table(scope, name, egress))
+}
+
+/// The table of the forward proxy with this name.
+pub(super) fn proxy_table_called(scope: &Scope, name: &str) -> Option<RouteConfiguration> {
+    let mut proxies = crate::generate::listener::proxies(scope);
+    let egress = proxies.remove(name)?;
+    Some(proxy_table(scope, name.to_owned(), egress))
+}
+
 /// The table of a forward proxy: the authority names service and port. Without a port it is that of the scheme.
-pub(super) fn proxy_table(scope: &Scope, number: u16, egress: &Egress) -> RouteConfiguration {
+fn proxy_table(scope: &Scope, name: String, egress: &Egress) -> RouteConfiguration {
     let mut taken = Domains::default();
     let mut hosts: Vec<VirtualHost> = Vec::new();
     for service in imported(scope, egress) {
@@ -42,7 +54,7 @@ pub(super) fn proxy_table(scope: &Scope, number: u16, egress: &Egress) -> RouteC
     }
     hosts.extend(by_rules(scope, &mut taken, DEFAULT_HTTP_PORT));
     hosts.push(catch_all(scope));
-    table(number.to_string(), hosts)
+    table(name, hosts)
 }
 
 fn names_port(domain: &str, port: &ServicePort) -> bool {
