@@ -21,7 +21,7 @@ use crate::model::route::VirtualService;
 use crate::model::service::Service;
 use crate::model::sidecar::{Egress, Sidecar};
 use crate::store::{Call, Snapshot, Target};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 /// What the generators read beside services, of one class of proxies: equal conditions and equal services give equal
@@ -50,6 +50,8 @@ pub struct Scope {
     pub(crate) inbound: Vec<Inbound>,
     world: Snapshot,
     services: OnceLock<BTreeMap<Name, ScopedService>>,
+    /// Hosts that rules send to, where a `Sidecar` limits the class.
+    destinations: OnceLock<BTreeSet<Name>>,
 }
 
 impl Scope {
@@ -70,11 +72,17 @@ impl Scope {
             mesh: mesh.clone(),
             world: world.clone(),
             services: OnceLock::new(),
+            destinations: OnceLock::new(),
         })
     }
 
     /// The services that the class may call, sorted by host.
     pub(crate) fn services(&self) -> impl Iterator<Item = &ScopedService> {
+        self.reachable().filter(|service| service.listed)
+    }
+
+    /// Those, and the ones that only rules lead to; sorted by host.
+    pub(crate) fn reachable(&self) -> impl Iterator<Item = &ScopedService> {
         self.services.get_or_init(|| self.all_services()).values()
     }
 
@@ -91,7 +99,7 @@ impl Scope {
         }
     }
 
-    /// The visible service with this host; does not look at any other.
+    /// The reachable service with this host; does not look at any other.
     pub(crate) fn service(&self, host: &str) -> Option<ScopedService> {
         match self.services.get() {
             Some(services) => services.get(host).cloned(),
@@ -99,7 +107,7 @@ impl Scope {
         }
     }
 
-    /// Rules with hosts that no visible service has, by object, with those hosts.
+    /// Rules with hosts that no service has which the class may call, by object, with those hosts.
     pub(crate) fn rules_without_service(&self) -> Vec<(Arc<VirtualService>, Vec<Name>)> {
         let client = &*self.class.namespace;
         let all = self
@@ -109,10 +117,12 @@ impl Scope {
         all.filter_map(|rules| {
             // A host belongs to the rules that a client would find for it.
             let mine = |host: &&Name| {
-                let found = self.world.virtual_service(host, client);
+                let service = self.world.service(host, client);
                 !host.contains('*')
-                    && self.world.service(host, client).is_none()
-                    && found.is_some_and(|found| found.origin == rules.origin)
+                    && !service.is_some_and(|service| self.imports(service))
+                    && self
+                        .rules_of(host)
+                        .is_some_and(|found| found.origin == rules.origin)
             };
             let hosts: Vec<Name> = rules.hosts.iter().filter(mine).cloned().collect();
             (!hosts.is_empty()).then(|| (delegate::resolved(&self.world, rules), hosts))
@@ -135,17 +145,49 @@ impl Scope {
         imports::lists(egress, service, &self.class.namespace)
     }
 
+    /// Whether the rules hold for what the class calls by this listener of its `Sidecar`.
+    pub(crate) fn lists_rules(&self, egress: &Egress, rules: &VirtualService) -> bool {
+        imports::lists_rules(egress, rules, &self.class.namespace)
+    }
+
     /// Whether the class's `Sidecar`, if it has one, lets it call the service.
     fn imports(&self, service: &Service) -> bool {
-        let Some(sidecar) = self
-            .sidecar
-            .as_ref()
-            .filter(|sidecar| !sidecar.egress.is_empty())
-        else {
-            return true;
-        };
-        let mut listeners = sidecar.egress.iter();
-        listeners.any(|egress| self.lists(egress, service))
+        self.egress()
+            .is_none_or(|all| all.iter().any(|egress| self.lists(egress, service)))
+    }
+
+    /// Whether the class's `Sidecar`, if it has one, lets it use the rules.
+    fn imports_rules(&self, rules: &VirtualService) -> bool {
+        self.egress()
+            .is_none_or(|all| all.iter().any(|egress| self.lists_rules(egress, rules)))
+    }
+
+    /// What the class is limited to; `None` = nothing limits it.
+    fn egress(&self) -> Option<&[Egress]> {
+        let egress = self.sidecar.as_deref().map(|sidecar| &*sidecar.egress);
+        egress.filter(|egress| !egress.is_empty())
+    }
+
+    /// The rules that the class uses for a host, those of delegates still to be put in.
+    fn rules_of(&self, host: &str) -> Option<&Arc<VirtualService>> {
+        let client = &self.class.namespace;
+        self.world
+            .virtual_service(host, client, |rules| self.imports_rules(rules))
+    }
+
+    /// Whether rules lead to the host from what the class's `Sidecar` lets it use.
+    fn is_destination(&self, host: &str) -> bool {
+        let all = self.destinations.get_or_init(|| {
+            let client = &*self.class.namespace;
+            let rules = self
+                .world
+                .virtual_services()
+                .filter(|rules| self.world.sees_rules(client, rules) && self.imports_rules(rules));
+            rules
+                .flat_map(|rules| imports::destinations(&delegate::resolved(&self.world, rules)))
+                .collect()
+        });
+        all.contains(host)
     }
 
     /// Whether an endpoint's sidecar accepts mesh TLS on a port: it has one, and no policy switches it off.
@@ -162,7 +204,8 @@ impl Scope {
         let seen = self
             .world
             .services()
-            .filter(|service| self.world.sees(client, service) && self.imports(service));
+            .filter(|service| self.world.sees(client, service))
+            .filter(|service| self.imports(service) || self.is_destination(&service.host));
         let mut services = BTreeMap::new();
         for service in seen {
             if !services.contains_key(&service.host)
@@ -179,10 +222,11 @@ impl Scope {
             namespace: &self.class.namespace,
             labels: &self.class.labels,
         };
-        let service = self
-            .world
-            .service(host, client.namespace)
-            .filter(|service| self.imports(service))?;
+        let service = self.world.service(host, client.namespace)?;
+        let listed = self.imports(service);
+        if !listed && !self.is_destination(host) {
+            return None;
+        }
         let call = Call {
             client,
             host,
@@ -192,10 +236,10 @@ impl Scope {
             service: service.clone(),
             endpoints: self.world.endpoints(host, &service.namespace).cloned(),
             rules: self
-                .world
-                .virtual_service(host, client.namespace)
+                .rules_of(host)
                 .map(|rules| delegate::resolved(&self.world, rules)),
             policy: self.world.destination_rule(call),
+            listed,
         })
     }
 }

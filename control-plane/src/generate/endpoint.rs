@@ -23,7 +23,7 @@ use xds_proto::well_known::{
 /// The load assignments of the scope.
 pub(crate) fn generate(scope: &Scope) -> Vec<Resource> {
     scope
-        .services()
+        .reachable()
         .flat_map(cluster::targets)
         .filter_map(|target| asked_for(scope, &target))
         .collect()

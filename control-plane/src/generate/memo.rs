@@ -46,7 +46,7 @@ impl Memo {
         }
         let mut before = std::mem::take(&mut of_kind.services);
         let mut all = Vec::new();
-        for service in scope.services() {
+        for service in scope.reachable() {
             let host = &service.service.host;
             let kept = before
                 .remove(host)

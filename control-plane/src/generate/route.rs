@@ -14,6 +14,7 @@ mod virtual_host;
 
 use super::{Resource, wire};
 use crate::model::service::{Protocol, ServicePort};
+use crate::model::sidecar::Egress;
 use crate::scope::{OutboundPolicy, Scope, ScopedService};
 use domains::Domains;
 use std::collections::BTreeSet;
@@ -39,6 +40,7 @@ pub(crate) fn shared(scope: &Scope) -> Vec<Resource> {
 /// The tables of a service alone.
 pub(crate) fn of_service(scope: &Scope, service: &ScopedService) -> Vec<Resource> {
     inspected(service)
+        .filter(|_| service.listed)
         .map(|port| Resource::of(&own_table(scope, service, port)))
         .collect()
 }
@@ -51,7 +53,7 @@ pub(crate) fn one(scope: &Scope, name: &str) -> Option<Resource> {
             .contains(&port)
             .then(|| shared_table(scope, port))?,
         Ok(RouteName::HostPort { host, port }) => {
-            let service = &scope.service(&host)?;
+            let service = &scope.service(&host).filter(|service| service.listed)?;
             let port = inspected(service).find(|known| known.number == port)?;
             own_table(scope, service, port)
         }
@@ -116,16 +118,20 @@ fn shared_table(scope: &Scope, port: u16) -> RouteConfiguration {
         }
     }
     if port == DEFAULT_HTTP_PORT {
-        hosts.extend(by_rules(scope, &mut taken, port));
+        hosts.extend(by_rules(scope, &mut taken, None));
     }
     hosts.push(catch_all(scope));
     table(port.to_string(), hosts)
 }
 
-/// The hosts of rules that no service has.
-fn by_rules(scope: &Scope, taken: &mut Domains, port: u16) -> Vec<VirtualHost> {
+/// The hosts of rules that no service has, of those rules that hold for an egress listener, or of all.
+fn by_rules(scope: &Scope, taken: &mut Domains, egress: Option<&Egress>) -> Vec<VirtualHost> {
+    let port = DEFAULT_HTTP_PORT;
+    let all = scope.rules_without_service().into_iter();
     let mut hosts = Vec::new();
-    for (rules, unknown) in scope.rules_without_service() {
+    for (rules, unknown) in
+        all.filter(|(rules, _)| egress.is_none_or(|egress| scope.lists_rules(egress, rules)))
+    {
         for host in &unknown {
             let domains = taken.claim(domains::of_host(
                 &scope.class,

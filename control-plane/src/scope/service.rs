@@ -19,6 +19,8 @@ pub struct ScopedService {
     pub rules: Option<Arc<VirtualService>>,
     /// How it is to be treated.
     pub policy: Option<Arc<DestinationRule>>,
+    /// The workload may call it by its own name; else only rules lead there.
+    pub listed: bool,
 }
 
 impl ScopedService {
@@ -35,6 +37,7 @@ impl ScopedService {
             && same(&self.endpoints, &other.endpoints)
             && same(&self.rules, &other.rules)
             && same(&self.policy, &other.policy)
+            && self.listed == other.listed
     }
 
     /// The ports that the mesh carries.

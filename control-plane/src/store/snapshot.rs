@@ -162,11 +162,28 @@ impl Snapshot {
             .unwrap_or_default()
     }
 
-    /// The rules that a sidecar in `client` uses for `host`; a delegate's rules are still to be put in.
+    /// The rules that a sidecar in `client` uses for `host`, of those that `imported` admits; a delegate's rules are still to
+    /// be put in.
     #[must_use]
-    pub fn virtual_service(&self, host: &str, client: &str) -> Option<&Arc<VirtualService>> {
-        self.virtual_services
-            .find(host, client, &self.mesh.virtual_service_export_to)
+    pub fn virtual_service(
+        &self,
+        host: &str,
+        client: &str,
+        imported: impl Fn(&VirtualService) -> bool,
+    ) -> Option<&Arc<VirtualService>> {
+        let visible = |rules: &VirtualService| self.sees_rules(client, rules) && imported(rules);
+        self.virtual_services.find(host, visible)
+    }
+
+    /// Whether sidecars in `client` may use the rules.
+    #[must_use]
+    pub fn sees_rules(&self, client: &str, rules: &VirtualService) -> bool {
+        rules.applies_to_mesh()
+            && rules.export_to.shows(
+                client,
+                &rules.origin.namespace,
+                &self.mesh.virtual_service_export_to,
+            )
     }
 
     /// All virtual services, sorted by namespace and name.

@@ -24,24 +24,17 @@ impl VirtualServices {
         self.all.values()
     }
 
-    /// The rules that a sidecar in `client` uses for `host`: those of the exact host, else of the most specific
+    /// The rules for `host` of those that are `visible`: those of the exact host, else of the most specific
     /// wildcard; the oldest one only. See Istio, "Virtual Service", and `mergeVirtualServices` on sidecars.
     pub(crate) fn find(
         &self,
         host: &str,
-        client: &str,
-        default_export_to: &[String],
+        visible: impl Fn(&VirtualService) -> bool,
     ) -> Option<&Arc<VirtualService>> {
-        let visible = |rules: &&Arc<VirtualService>| {
-            rules.applies_to_mesh()
-                && rules
-                    .export_to
-                    .shows(client, &rules.origin.namespace, default_export_to)
-        };
         self.by_host
             .candidates(host)
             .into_iter()
-            .find_map(|all| all.iter().find(visible))
+            .find_map(|all| all.iter().find(|rules| visible(rules)))
     }
 
     /// Those that hand requests on to `delegate`.
@@ -119,7 +112,10 @@ mod tests {
 
     fn found(index: &VirtualServices, host: &str) -> Option<String> {
         index
-            .find(host, "web", &[])
+            .find(host, |rules| {
+                rules.applies_to_mesh()
+                    && rules.export_to.shows("web", &rules.origin.namespace, &[])
+            })
             .map(|rules| rules.origin.name.to_string())
     }
 

@@ -52,7 +52,7 @@ fn proxy_table(scope: &Scope, name: String, egress: &Egress) -> RouteConfigurati
             }
         }
     }
-    hosts.extend(by_rules(scope, &mut taken, DEFAULT_HTTP_PORT));
+    hosts.extend(by_rules(scope, &mut taken, Some(egress)));
     hosts.push(catch_all(scope));
     table(name, hosts)
 }
