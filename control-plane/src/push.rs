@@ -11,6 +11,7 @@ mod class;
 mod debounce;
 mod impact;
 mod mailbox;
+mod moved;
 mod publisher;
 mod view;
 

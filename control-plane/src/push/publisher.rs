@@ -1,6 +1,7 @@
 //! The switchboard between the one world and all streams.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,6 +19,7 @@ use crate::store::{Changes, Snapshot};
 use super::class::{Class, World};
 use super::impact::Impact;
 use super::mailbox::{Mailbox, Pending};
+use super::moved;
 use super::view::View;
 
 /// Publishes worlds to streams.
@@ -25,11 +27,18 @@ pub(crate) struct Publisher {
     world: Arc<ArcSwap<World>>,
     classes: Mutex<HashMap<ProxyClass, Arc<Class>>>,
     /// Streams by the workload (namespace, name) that they speak for.
-    workloads: Mutex<HashMap<Workload, HashMap<u64, Arc<Mailbox>>>>,
+    workloads: Mutex<HashMap<Workload, HashMap<u64, Stream>>>,
     next: AtomicU64,
 }
 
 type Workload = (Name, Name);
+
+/// A stream that may have to look at itself again.
+struct Stream {
+    mailbox: Arc<Mailbox>,
+    /// The addresses of its workload.
+    ips: Vec<IpAddr>,
+}
 
 /// Who a stream speaks for.
 #[derive(Debug, Clone)]
@@ -68,6 +77,8 @@ impl Publisher {
         since: Instant,
     ) {
         let impact = Impact::of(changes, &snapshot);
+        let old = self.world.load_full();
+        let moved = moved::addresses(&changes.endpoints, &old.snapshot, &snapshot);
         self.world.store(Arc::new(World { snapshot, mesh }));
         let base = Pending {
             since: Some(since.into_std()),
@@ -82,7 +93,7 @@ impl Publisher {
         classes
             .iter()
             .for_each(|class| class.publish(&impact, &base));
-        self.reclassify(changes);
+        self.reclassify(changes, &moved);
         crate::metrics::published(classes.len());
     }
 
@@ -95,7 +106,13 @@ impl Publisher {
             .lock()
             .entry(workload.clone())
             .or_default()
-            .insert(stream, mailbox.clone());
+            .insert(
+                stream,
+                Stream {
+                    mailbox: mailbox.clone(),
+                    ips: ProxyClass::addresses(&proxy.id, &proxy.metadata),
+                },
+            );
         let class = self.sit(self.classify(&proxy), stream, &mailbox);
         Seat {
             stream,
@@ -134,8 +151,8 @@ impl Publisher {
         }
     }
 
-    /// Streams of workloads that changed look at themselves again.
-    fn reclassify(&self, changes: &Changes) {
+    /// Streams of workloads that changed, and of those whose addresses moved, look at themselves again.
+    fn reclassify(&self, changes: &Changes, moved: &HashSet<IpAddr>) {
         let mark = Pending {
             reclassify: true,
             ..Pending::default()
@@ -146,8 +163,18 @@ impl Publisher {
             .map(|object| (object.namespace.clone(), object.name.clone()))
             .collect();
         let workloads = self.workloads.lock();
-        for mailboxes in named.iter().filter_map(|name| workloads.get(name)) {
-            mailboxes.values().for_each(|mailbox| mailbox.put(&mark));
+        for streams in named.iter().filter_map(|name| workloads.get(name)) {
+            streams
+                .values()
+                .for_each(|stream| stream.mailbox.put(&mark));
+        }
+        if moved.is_empty() {
+            return;
+        }
+        for stream in workloads.values().flat_map(HashMap::values) {
+            if stream.ips.iter().any(|ip| moved.contains(ip)) {
+                stream.mailbox.put(&mark);
+            }
         }
     }
 }
@@ -186,5 +213,73 @@ impl Drop for Seat {
                 workloads.remove(&self.workload);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Event;
+    use crate::store::{Mesh, Store};
+    use xds_proto::node::ProxyKind;
+
+    const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {clusterIP: 10.96.0.1, ports: [{name: tcp, port: 5432}]}\n---\n";
+
+    fn slice(addresses: &[&str]) -> String {
+        let endpoints: Vec<_> = addresses
+            .iter()
+            .map(|address| format!("{{addresses: [{address}]}}"))
+            .collect();
+        format!(
+            "{SERVICE}apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\naddressType: IPv4\n\
+             metadata: {{name: db-1, labels: {{kubernetes.io/service-name: db}}}}\n\
+             ports: [{{name: tcp, port: 9090}}]\nendpoints: [{}]\n",
+            endpoints.join(", ")
+        )
+    }
+
+    fn apply(store: &mut Store, yaml: &str) -> Changes {
+        let documents = crate::crd::read(yaml, "cluster.local").unwrap();
+        store.apply(Event::Snapshot {
+            source: "test".into(),
+            objects: documents.into_iter().map(|d| d.content.unwrap()).collect(),
+        })
+    }
+
+    fn proxy(ip: &str) -> Proxy {
+        Proxy {
+            id: NodeId {
+                kind: ProxyKind::Sidecar,
+                ip: ip.parse().unwrap(),
+                pod: format!("pod-{ip}"),
+                namespace: "default".to_owned(),
+                domain: "cluster.local".to_owned(),
+            },
+            metadata: NodeMetadata::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pod_that_a_slice_gains_or_loses_looks_at_itself_again_and_others_do_not() {
+        let mut store = Store::new(Mesh::default());
+        apply(&mut store, &slice(&["10.1.0.9"]));
+        let mesh = Arc::new(MeshSettings::default());
+        let publisher = Publisher::new(store.snapshot(), mesh.clone());
+        let mut gained = publisher.join(proxy("10.1.0.1"));
+        let kept = publisher.join(proxy("10.1.0.9"));
+        let both = ["10.1.0.9", "10.1.0.1"];
+        for (addresses, ports) in [(&both[..], 1), (&both[..1], 0)] {
+            let changes = apply(&mut store, &slice(addresses));
+            assert!(changes.is_endpoints_only(), "{changes:?}");
+            publisher.publish(store.snapshot(), mesh.clone(), &changes, Instant::now());
+            assert!(gained.mailbox.take().await.reclassify);
+            assert!(gained.reclassify());
+            assert_eq!(gained.class.key.inbound.len(), ports);
+        }
+        kept.mailbox.put(&Pending {
+            kinds: ResourceKind::ALL.into_iter().collect(),
+            ..Pending::default()
+        });
+        assert!(!kept.mailbox.take().await.reclassify);
     }
 }

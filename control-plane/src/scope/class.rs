@@ -44,7 +44,7 @@ impl ProxyClass {
                 .map(|(key, value)| (key.as_str(), value.as_str()))
                 .collect(),
         };
-        let ips = addresses(id, metadata);
+        let ips = Self::addresses(id, metadata);
         let inbound = inbound_ports(
             world,
             Target {
@@ -72,19 +72,19 @@ impl ProxyClass {
             inbound,
         }
     }
-}
 
-/// The addresses of a proxy's workload: those that it lists, else the one of its id.
-fn addresses(id: &NodeId, metadata: &NodeMetadata) -> Vec<IpAddr> {
-    let listed: Vec<IpAddr> = metadata
-        .instance_ips
-        .iter()
-        .filter_map(|ip| ip.parse().ok())
-        .collect();
-    if listed.is_empty() {
-        vec![id.ip]
-    } else {
-        listed
+    /// The addresses of a proxy's workload: those that it lists, else the one of its id.
+    pub(crate) fn addresses(id: &NodeId, metadata: &NodeMetadata) -> Vec<IpAddr> {
+        let listed: Vec<IpAddr> = metadata
+            .instance_ips
+            .iter()
+            .filter_map(|ip| ip.parse().ok())
+            .collect();
+        if listed.is_empty() {
+            vec![id.ip]
+        } else {
+            listed
+        }
     }
 }
 
