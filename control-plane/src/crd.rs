@@ -26,6 +26,7 @@ use crate::model::authz::Closed;
 use crate::model::namespace::{Namespace, ServiceAccount};
 use crate::model::{ConfigObject, Kind, Object};
 use cx::Cx;
+use de::Unknown;
 use kinds::Recognised;
 use problem::{Invalid, Place};
 use std::cell::RefCell;
@@ -130,14 +131,17 @@ fn lowered(node: &Node, domain: &str) -> Document {
             .problems
             .push(problem(Some(&cx.origin), invalid, node)),
     }
-    let warnings = cx
-        .take_warnings()
-        .into_iter()
-        .chain(unknown.into_inner().into_iter().filter_map(not_honoured));
-    document.problems.extend(warnings.map(|warning| Problem {
-        severity: Severity::Warning,
-        ..problem(Some(&cx.origin), warning, node)
-    }));
+    let warnings = cx.take_warnings().into_iter();
+    let warnings = warnings.map(|warning| (Severity::Warning, warning));
+    let unknown = unknown.into_inner().into_iter().filter_map(not_honoured);
+    let problems = warnings.chain(unknown).map(|(severity, invalid)| Problem {
+        severity,
+        ..problem(Some(&cx.origin), invalid, node)
+    });
+    document.problems.extend(problems);
+    if document.is_broken() {
+        document.content = None;
+    }
     document
 }
 
@@ -145,7 +149,7 @@ fn lower(
     kind: Kind,
     node: &Node,
     cx: &Cx<'_>,
-    unknown: &RefCell<Vec<Place>>,
+    unknown: &RefCell<Vec<Unknown>>,
 ) -> Result<Option<ConfigObject>, Invalid> {
     // Most of what Kubernetes' own objects say concerns Kubernetes only.
     let quiet = RefCell::default();
@@ -195,15 +199,30 @@ fn lower(
     }))
 }
 
-fn not_honoured(place: Place) -> Option<Invalid> {
+/// What is to be said about an unknown field. A slip of the pen refuses the object, since it would do something else than it
+/// says; others may be fields of Istio that are not honoured.
+fn not_honoured(unknown: Unknown) -> Option<(Severity, Invalid)> {
+    let Unknown { place, meant } = unknown;
     let frame = ["apiVersion", "kind", "metadata", "status"];
-    let message = "this field has no effect".to_owned();
-    let hint = "it is misspelt or not honoured: correct or remove it".to_owned();
-    (!frame.contains(&&*place.path)).then_some(Invalid {
-        message,
+    let (severity, message, hint) = match meant {
+        Some(meant) => (
+            Severity::Error,
+            "there is no such field",
+            format!("did you mean `{meant}`?"),
+        ),
+        None => (
+            Severity::Warning,
+            "this field has no effect",
+            "it is misspelt or not honoured: correct or remove it".to_owned(),
+        ),
+    };
+    let invalid = Invalid {
+        message: message.to_owned(),
         hint,
         place: Some(place),
-    })
+    };
+    let path = invalid.place.as_ref().map(|place| &*place.path);
+    (!path.is_some_and(|path| frame.contains(&path))).then_some((severity, invalid))
 }
 
 fn problem(object: Option<&Object>, invalid: Invalid, node: &Node) -> Problem {

@@ -12,10 +12,19 @@ use serde::de::{
 use std::cell::RefCell;
 use std::fmt;
 
-/// Reads `T` from `node`; places of unknown fields are added to `unknown`.
+/// A field that a struct does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unknown {
+    /// Where.
+    pub(crate) place: Place,
+    /// The field of which it is a slip of the pen.
+    pub(crate) meant: Option<&'static str>,
+}
+
+/// Reads `T` from `node`; unknown fields are added to `unknown`.
 pub(crate) fn read<'de, T: serde::Deserialize<'de>>(
     node: &'de Node,
-    unknown: &RefCell<Vec<Place>>,
+    unknown: &RefCell<Vec<Unknown>>,
 ) -> Result<T, Invalid> {
     T::deserialize(Reader {
         node,
@@ -54,7 +63,7 @@ impl fmt::Display for Frame<'_> {
 struct Reader<'de, 'f> {
     node: &'de Node,
     frame: Option<&'f Frame<'f>>,
-    unknown: &'f RefCell<Vec<Place>>,
+    unknown: &'f RefCell<Vec<Unknown>>,
 }
 
 impl<'de, 'f> Reader<'de, 'f> {
@@ -311,7 +320,31 @@ impl Entries<'_, '_> {
             path: frame.to_string(),
             position: key.position,
         };
-        self.reader.unknown.borrow_mut().push(place);
+        let written = camel_case(&key.name);
+        let mut known = self.known.into_iter().flatten();
+        let meant = known.find(|name| is_slip(&written, name)).copied();
+        let mut unknown = self.reader.unknown.borrow_mut();
+        unknown.push(Unknown { place, meant });
+    }
+}
+
+/// Whether two names differ by one letter too many, too few or wrong, or by two that are swapped.
+fn is_slip(written: &str, meant: &str) -> bool {
+    let (mut a, mut b) = (written.as_bytes(), meant.as_bytes());
+    while let ([first, rest_a @ ..], [other, rest_b @ ..]) = (a, b)
+        && first == other
+    {
+        (a, b) = (rest_a, rest_b);
+    }
+    while let ([rest_a @ .., last], [rest_b @ .., other]) = (a, b)
+        && last == other
+    {
+        (a, b) = (rest_a, rest_b);
+    }
+    match (a, b) {
+        ([_], [] | [_]) | ([], [_]) => meant.len() > 2,
+        ([a1, a2], [b1, b2]) => a1 == b2 && a2 == b1,
+        _ => false,
     }
 }
 

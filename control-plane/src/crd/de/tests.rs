@@ -38,7 +38,12 @@ fn outer(text: &str) -> (Result<Outer, String>, Vec<String>) {
     (
         result,
         unknown
-            .map(|Place { path, position }| format!("{}:{} {path}", position.line, position.column))
+            .map(|Unknown { place, meant }| {
+                let Place { path, position } = place;
+                let meant = meant.map(|meant| format!(" for {meant}"));
+                let meant = meant.unwrap_or_default();
+                format!("{}:{} {path}{meant}", position.line, position.column)
+            })
             .collect(),
     )
 }
@@ -64,7 +69,23 @@ fn forms_are_lenient() {
 fn unknown_fields_are_noted_with_their_place() {
     let (read, unknown) = outer("hostname: a\ninner:\n  on: true\n  off: 1\n");
     assert!(read.is_ok());
-    assert_eq!(unknown, ["1:1 hostname", "4:3 inner.off"]);
+    assert_eq!(unknown, ["1:1 hostname for hostName", "4:3 inner.off"]);
+}
+
+#[test]
+fn a_slip_of_the_pen_is_told_from_another_name() {
+    for (written, meant, want) in [
+        ("weigth", "weight", true),
+        ("mach", "match", true),
+        ("subsett", "subset", true),
+        ("wdight", "weight", true),
+        ("egress", "ingress", false),
+        ("tcp", "tls", false),
+        ("of", "on", false),
+        ("exponentialDelay", "fixedDelay", false),
+    ] {
+        assert_eq!(is_slip(written, meant), want, "{written} {meant}");
+    }
 }
 
 #[test]
