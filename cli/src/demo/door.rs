@@ -1,5 +1,6 @@
 //! The door of a running demo: an abstract Unix socket in the network namespace of the user, through which
-//! `tulle explain` and `tulle exec` reach the pods. It leaves no file behind.
+//! `tulle explain` and `tulle exec` reach the pods. It leaves no file behind, and no permissions guard it: both sides
+//! ask the kernel who the other is.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::Uid;
 use serde::{Deserialize, Serialize};
 
@@ -75,8 +77,7 @@ pub(super) fn pass_on(door: &UnixListener, command: &mut Command) -> anyhow::Res
 /// The door that this process was handed, if standard input is one.
 fn take() -> anyhow::Result<Option<tokio::net::UnixListener>> {
     let fd = std::io::stdin().as_fd().try_clone_to_owned()?;
-    let is_listener =
-        nix::sys::socket::getsockopt(&fd, nix::sys::socket::sockopt::AcceptConn).unwrap_or(false);
+    let is_listener = getsockopt(&fd, sockopt::AcceptConn).unwrap_or(false);
     if !is_listener {
         return Ok(None);
     }
@@ -117,12 +118,24 @@ impl PodSockets {
     }
 }
 
-/// Answers one visitor: what it asked for, or what is wrong.
+/// Whether the other side belongs to this user or to root. In a user namespace every user but its own appears as one
+/// that is neither, root outside too.
+fn is_trusted(peer: &impl AsFd) -> std::io::Result<bool> {
+    let peer = Uid::from_raw(getsockopt(peer, sockopt::PeerCredentials)?.uid());
+    Ok(peer.is_root() || peer == Uid::effective())
+}
+
+/// Answers one visitor: what it asked for, or what is wrong. A visitor of another user is not even heard.
 async fn answer(
     mut stream: tokio::net::UnixStream,
     sockets: &BTreeMap<String, PodSockets>,
 ) -> anyhow::Result<()> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    if !is_trusted(&stream)? {
+        return Ok(stream
+            .write_all(b"error\nthis demo belongs to another user")
+            .await?);
+    }
     let mut request = String::new();
     (&mut stream)
         .take(1 << 20)
@@ -162,6 +175,11 @@ async fn visit(visit: Visit, sockets: &BTreeMap<String, PodSockets>) -> anyhow::
 pub(crate) fn ask(demo: &DemoName, visit: &Visit) -> anyhow::Result<String> {
     let none = "no demo is running; start one with `tulle demo`";
     let mut stream = UnixStream::connect_addr(&address(demo)?).context(none)?;
+    if !is_trusted(&stream)? {
+        bail!(
+            "another user has taken the place of this demo; start yours with another name (--demo)"
+        );
+    }
     stream.write_all(&serde_json::to_vec(visit)?)?;
     stream.shutdown(Shutdown::Write)?;
     let mut reader = BufReader::new(stream);
