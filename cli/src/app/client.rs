@@ -43,6 +43,9 @@ pub(crate) struct ClientFlags {
 /// How often a service that does not answer yet is asked again.
 const POLL: Duration = Duration::from_millis(20);
 
+/// How much later than asked for a timer fires on an idle machine, at most.
+const TIMER: Duration = Duration::from_millis(2);
+
 /// What came back since the last report.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Report {
@@ -50,7 +53,7 @@ pub(crate) struct Report {
     pub(crate) answered: BTreeMap<String, u64>,
     /// Requests that failed, by reason.
     pub(crate) failed: BTreeMap<String, u64>,
-    /// Latency of the answered requests from the intended send time, microseconds.
+    /// Latency of the answered requests, microseconds; one that is sent late counts from when it was due.
     pub(crate) p50_us: u64,
     /// As above.
     pub(crate) p90_us: u64,
@@ -166,17 +169,16 @@ impl Target {
 async fn requests(target: Arc<Target>, tally: Arc<Mutex<Tally>>, pace: Pace) {
     tokio::time::sleep(pace.first).await;
     let mut tick = tokio::time::interval(pace.every);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Burst); // late sends are sent, and counted from when they were due
+    tick.set_missed_tick_behavior(MissedTickBehavior::Burst); // late sends are sent
     let mut connection = None;
     loop {
-        // a timer may fire a little early; a late one counts from when the request was due
-        let due = tick.tick().await.into_std().min(Instant::now());
+        let begin = begin(tick.tick().await.into_std(), Instant::now());
         let outcome = request(&target, &mut connection).await;
         let mut tally = tally.lock().await;
         match outcome {
             Ok(version) => {
                 *tally.report.answered.entry(version).or_default() += 1;
-                let late = u64::try_from(Instant::now().duration_since(due).as_micros())
+                let late = u64::try_from(Instant::now().duration_since(begin).as_micros())
                     .unwrap_or(u64::MAX);
                 tally.latency.saturating_record(late.max(1));
             }
@@ -185,6 +187,16 @@ async fn requests(target: Arc<Target>, tally: Arc<Mutex<Tally>>, pace: Pace) {
                 *tally.report.failed.entry(reason).or_default() += 1;
             }
         }
+    }
+}
+
+/// From when a request counts that was due and is sent now: a late one has waited already, but no timer is more exact
+/// than its granularity.
+fn begin(due: Instant, now: Instant) -> Instant {
+    if now.saturating_duration_since(due) > TIMER {
+        due
+    } else {
+        now
     }
 }
 
@@ -285,4 +297,18 @@ async fn exchange(address: &str, slot: &mut Option<BufReader<TcpStream>>) -> any
         "a wrong receipt: {line:?}"
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_requests_later_than_a_timer_count_from_when_they_were_due() {
+        let due = Instant::now();
+        let after = |ms| due + Duration::from_millis(ms);
+        assert_eq!(begin(due, after(1)), after(1));
+        assert_eq!(begin(due, after(3)), due);
+        assert_eq!(begin(after(1), due), due, "a timer may fire early");
+    }
 }
