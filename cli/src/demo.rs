@@ -36,7 +36,7 @@ pub(crate) struct DemoFlags {
     /// addresses) in which its command runs; it listens on $(LISTEN_ADDRESS) and finds services as in Kubernetes
     #[arg(long, value_name = "DIR")]
     config: Option<PathBuf>,
-    /// End after this long, with exit code 1 unless mTLS, the canary shift and the failover were seen
+    /// End after this long, with exit code 1 unless mTLS, the canary shift, the failover and the explanation were seen
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
     duration: Option<Duration>,
     /// Print what was seen as JSON at the end, and nothing else on standard output

@@ -57,6 +57,16 @@ impl Isolation {
         }
     }
 
+    /// What a user must know before anything runs.
+    pub(crate) fn warning(self) -> Option<&'static str> {
+        match self {
+            Self::Root | Self::User => None,
+            Self::Ports => Some(
+                "every user of this machine can do what the pods may: loopback addresses have no owner",
+            ),
+        }
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Root => "root",

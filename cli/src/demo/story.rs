@@ -31,6 +31,10 @@ const NO_END: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Exit code of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
+fn word(seen: bool) -> &'static str {
+    if seen { "seen" } else { "not seen" }
+}
+
 /// Runs the inner process of the demo.
 pub(super) fn run(flags: &DemoFlags, isolation: Isolation) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
@@ -109,6 +113,9 @@ impl Story {
             view.say(&format!(
                 "explicit ports, because namespaces cannot be had here: {reason}"
             ));
+        }
+        if let Some(warning) = settings.isolation.warning() {
+            view.say(warning);
         }
         for problem in &manifest.problems {
             view.say(problem);
@@ -258,18 +265,20 @@ impl Story {
         if flags.json {
             println!("{}", serde_json::to_string_pretty(&self.seen)?);
         }
-        let missing = if self.built_in && flags.duration.is_some() {
-            self.seen.missing()
-        } else {
-            Vec::new()
-        };
-        for line in &missing {
-            eprintln!("demo: {line}");
+        if !self.built_in {
+            return Ok(ExitCode::SUCCESS);
         }
-        Ok(if missing.is_empty() {
-            ExitCode::SUCCESS
-        } else {
+        let verdict = self.seen.verdict();
+        let lines = verdict.map(|(seen, what)| format!("{what}: {}", word(seen)));
+        self.view.say(&format!("verdict: {}", lines.join(", ")));
+        let failed = flags.duration.is_some() && verdict.iter().any(|(seen, _)| !seen);
+        if failed && flags.json {
+            eprintln!("demo: {}", lines.join(", "));
+        }
+        Ok(if failed {
             ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
         })
     }
 }

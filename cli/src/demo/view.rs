@@ -61,8 +61,8 @@ impl Seen {
         self.tcp_failed += report.tcp_failed;
     }
 
-    /// What is missing for the verdict that the mesh works.
-    pub(super) fn missing(&self) -> Vec<&'static str> {
+    /// The verdict: what a mesh that works shows, and whether it was seen.
+    pub(super) fn verdict(&self) -> [(bool, &'static str); 4] {
         let shifted = self
             .canary
             .iter()
@@ -75,16 +75,11 @@ impl Seen {
             .as_ref()
             .is_some_and(|failover| failover.failed == 0 && failover.answered > 0);
         [
-            (!self.mtls.is_empty(), "mTLS between sidecars was not seen"),
-            (shifted, "the canary shift was not seen"),
-            (
-                failed_over,
-                "the failover without a failed idempotent request was not seen",
-            ),
+            (!self.mtls.is_empty(), "mTLS between sidecars"),
+            (shifted, "canary shift"),
+            (failed_over, "failover without a failed idempotent request"),
+            (self.explanation.is_some(), "explanation"),
         ]
-        .into_iter()
-        .filter_map(|(seen, missing)| (!seen).then_some(missing))
-        .collect()
     }
 }
 
@@ -155,7 +150,13 @@ mod tests {
     #[test]
     fn the_verdict_names_what_was_not_seen() {
         let mut seen = Seen::default();
-        assert_eq!(seen.missing().len(), 3);
+        let missing = |seen: &Seen| {
+            let verdict = seen.verdict().into_iter();
+            let missing = verdict.filter_map(|(seen, what)| (!seen).then_some(what));
+            missing.collect::<Vec<_>>()
+        };
+        assert_eq!(missing(&seen).len(), 4);
+        seen.explanation = Some(serde_json::Value::Null);
         seen.mtls.push(("a".to_owned(), "b".to_owned()));
         for (percent, version) in [(0, "v1"), (100, "v2")] {
             let answered = [(version.to_owned(), 10)].into();
@@ -170,8 +171,8 @@ mod tests {
             failed: 1,
         });
         assert_eq!(
-            seen.missing(),
-            ["the failover without a failed idempotent request was not seen"]
+            missing(&seen),
+            ["failover without a failed idempotent request"]
         );
     }
 }

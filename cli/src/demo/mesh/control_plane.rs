@@ -44,11 +44,16 @@ pub(super) fn start(folders: &Folders, settings: &Settings<'_>) -> anyhow::Resul
         format!("--registry=file:{}", registry.display()),
         format!("--data-dir={}", data.display()),
         format!("--xds-address={}", at(port::XDS_TLS)),
-        format!("--xds-plaintext={}", at(port::XDS_PLAINTEXT)),
     ];
-    if isolation == Isolation::Ports {
-        argv.push(format!("--debug-address={}", at(DEBUG_PORT)));
-        argv = contained(&folders.program, &argv);
+    match isolation {
+        Isolation::Root | Isolation::User => {
+            argv.push(format!("--xds-plaintext={}", at(port::XDS_PLAINTEXT)));
+        }
+        // every user of the machine reaches these ports: whoever asks here says who he is
+        Isolation::Ports => {
+            argv.push(format!("--debug-address={}", at(DEBUG_PORT)));
+            argv = contained(&folders.program, &argv);
+        }
     }
     let (program, arguments) = argv.split_first().context("the program comes first")?;
     Command::new(program)

@@ -1,6 +1,8 @@
 //! What every pod is built with: its specification, and the files that its volumes hold.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -125,8 +127,17 @@ impl PodContext<'_> {
         ] {
             let file = dir.join(file.trim_start_matches('/'));
             std::fs::create_dir_all(file.parent().context("a mounted file has a folder")?)?;
-            std::fs::write(file, text)?;
+            std::fs::write(&file, text)?;
+            std::fs::set_permissions(&file, self.readers())?;
         }
         Ok(())
+    }
+
+    /// Who may read a mounted file. In namespaces proxies run as another user, and nobody else sees the file system.
+    fn readers(&self) -> Permissions {
+        Permissions::from_mode(match self.isolation {
+            Isolation::Root | Isolation::User => 0o644,
+            Isolation::Ports => 0o600,
+        })
     }
 }

@@ -71,7 +71,11 @@ impl Story {
                     ));
                 }
             }
-            Step::Explain => self.explain().await?,
+            Step::Explain => {
+                if let Err(error) = self.explain().await {
+                    self.view.say(&format!("the explanation failed: {error:#}"));
+                }
+            }
         }
         Ok(())
     }
