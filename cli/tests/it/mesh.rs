@@ -3,6 +3,10 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long anything may take, on a machine under load.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A demo that ends when this is dropped.
 pub(crate) struct Mesh {
@@ -16,13 +20,15 @@ pub(crate) fn tulle() -> Command {
 }
 
 impl Mesh {
-    /// Starts a demo and waits until every pod is ready.
-    pub(crate) fn start(name: &'static str, config: Option<&Path>) -> Self {
+    /// Starts a demo whose traffic is captured and waits until every pod is ready; `None` where the test is skipped.
+    pub(crate) fn captured(name: &'static str, config: Option<&Path>) -> Option<Self> {
+        let isolation = namespaces(name)?.to_owned();
         let config = config.map(|dir| format!("--config={}", dir.display()));
-        Self::start_with(name, config.as_slice())
+        let flags: Vec<_> = [isolation].into_iter().chain(config).collect();
+        Some(Self::start_with(name, &flags))
     }
 
-    /// The same with further flags.
+    /// Starts a demo with these flags and waits until every pod is ready.
     pub(crate) fn start_with(name: &'static str, flags: &[String]) -> Self {
         let mut command = tulle();
         command
@@ -81,13 +87,56 @@ impl Mesh {
 
     /// Repeats a look until it shows what is wanted; configuration takes a moment to arrive.
     pub(crate) fn until<T>(&self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
-        for _ in 0..200 {
-            if let Some(seen) = look(self) {
-                return seen;
-            }
-        }
-        panic!("never seen: {what}");
+        until(what, || look(self))
     }
+}
+
+/// Repeats a look until it shows what is wanted.
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    panic!("not seen within {PATIENCE:?}: {what}");
+}
+
+/// The flag for the namespaces that this machine allows; where it allows none, the test is skipped.
+pub(crate) fn namespaces(test: &str) -> Option<&'static str> {
+    let ways = [
+        ("root", "--isolation=namespaces"),
+        ("user", "--isolation=user"),
+    ];
+    let works = |isolation: &str| {
+        let probe = tulle().args(["demo-probe", isolation]).output().unwrap();
+        probe.status.success()
+    };
+    let found = ways.iter().find(|(isolation, _)| works(isolation));
+    if found.is_none() {
+        skip(
+            test,
+            "needs network namespaces, as root or in a user namespace",
+        );
+    }
+    found.map(|(_, flag)| *flag)
+}
+
+/// Records a skip where the test command counts them; in CI nothing may be skipped.
+pub(crate) fn skip(test: &str, why: &str) {
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "{test}: {why}, and in CI nothing is skipped"
+    );
+    eprintln!("SKIPPED {test}: {why}");
+    let skips = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/skips");
+    std::fs::create_dir_all(&skips).unwrap();
+    std::fs::write(
+        skips.join(format!("demo-{test}")),
+        format!("demo-{test}: {why}\n"),
+    )
+    .unwrap();
 }
 
 impl Drop for Mesh {

@@ -6,11 +6,8 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::demo::{children, is_running};
-use crate::mesh::{Mesh, tulle};
-
-/// A user without any privilege.
-const NOBODY: u32 = 65534;
+use crate::demo::{NOBODY, children, is_running};
+use crate::mesh::{Mesh, tulle, until};
 
 /// Runs the program as a user without privileges, out of a folder that everyone may enter.
 fn as_nobody(dir: &Path, args: &[&str]) -> Output {
@@ -113,9 +110,10 @@ fn names_lead_to_services_and_nothing_is_left_behind() {
     assert!(processes.len() > 10, "{processes:?}");
     drop(mesh); // SIGKILL
     processes.extend(inner);
-    while processes.iter().any(|pid| is_running(*pid)) || folder.exists() {
-        std::thread::yield_now();
-    }
+    until("the end of every process and the folder", || {
+        let left = processes.iter().any(|pid| is_running(*pid)) || folder.exists();
+        (!left).then_some(())
+    });
 }
 
 fn descendants(of: u32) -> Vec<u32> {
@@ -136,6 +134,9 @@ fn state_of(inner: u32) -> PathBuf {
 #[test]
 fn a_program_that_listens_on_every_address_is_told_where_to_listen() {
     let dir = tempfile::tempdir().unwrap();
+    let listener = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    drop(listener); // it was free
     let pod = "\
 apiVersion: v1
 kind: Namespace
@@ -144,7 +145,7 @@ metadata: {name: shop, labels: {istio-injection: enabled}}
 apiVersion: v1
 kind: Service
 metadata: {name: web, namespace: shop}
-spec: {selector: {app: web}, ports: [{name: http, port: 18080}]}
+spec: {selector: {app: web}, ports: [{name: http, port: PORT}]}
 ---
 apiVersion: v1
 kind: Pod
@@ -152,10 +153,11 @@ metadata: {name: web, namespace: shop, labels: {app: web}}
 spec:
   containers:
     - name: web
-      command: [tulle, app, server, --port, '18080']
-      ports: [{containerPort: 18080}]
-      readinessProbe: {httpGet: {port: 18080}}
-";
+      command: [tulle, app, server, --port, 'PORT']
+      ports: [{containerPort: PORT}]
+      readinessProbe: {httpGet: {port: PORT}}
+"
+    .replace("PORT", &port);
     std::fs::write(dir.path().join("web.yaml"), pod).unwrap();
     let output = tulle()
         .args([
@@ -164,6 +166,8 @@ spec:
             "ports",
             "--demo",
             "everywhere",
+            "--for",
+            "60s",
             "--config",
         ])
         .arg(dir.path())

@@ -51,7 +51,9 @@ spec:
 fn tproxy_carries_requests_over_mtls_and_refuses_plaintext() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("mesh.yaml"), CONFIG).unwrap();
-    let mesh = Mesh::start("tproxy", Some(dir.path()));
+    let Some(mesh) = Mesh::captured("tproxy", Some(dir.path())) else {
+        return;
+    };
     mesh.until("an answer", |mesh| {
         let answer = mesh.curl("client", &["http://web/"]);
         (answer.contains("200 OK") && answer.contains("x-forwarded-client-cert")).then_some(())
