@@ -158,9 +158,15 @@ impl Applier {
     }
 
     /// Applies one response; what is refused is left out, the rest takes effect.
-    pub(crate) fn apply(&mut self, source: &Source, response: Response) -> Outcome {
+    pub(crate) fn apply(&mut self, source: &Source, mut response: Response) -> Outcome {
         let mut outcome = Outcome::default();
         let kind = response.kind;
+        if matches!(kind, ResourceKind::Cluster | ResourceKind::Listener)
+            && !self.asks_for(kind, source)
+        {
+            response.complete = false; // nothing that is there came from here
+            response.removed.clear();
+        }
         let mut missing = match response.complete {
             true => self.known(kind).clone(),
             false => BTreeSet::new(),
@@ -182,6 +188,13 @@ impl Applier {
                     outcome.rejected.push(rejected);
                 }
             }
+        }
+        if outcome
+            .rejected
+            .iter()
+            .any(|refused| refused.name.is_empty())
+        {
+            missing.clear(); // any of them may be the one that cannot be read
         }
         for name in &response.removed {
             self.remove(kind, name);

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use xds_proto::pb::envoy::service::discovery::v3::{DeltaDiscoveryResponse, DiscoveryResponse};
+use prost::{Message, Name};
+use xds_proto::pb::envoy::service::discovery::v3::{
+    DeltaDiscoveryResponse, DiscoveryResponse, Resource,
+};
 use xds_proto::pb::google::protobuf::Any;
-use xds_proto::resource::ResourceKind;
+use xds_proto::resource::{ResourceKind, message_name};
 
 /// A response, ready to be applied.
 #[derive(Debug)]
@@ -21,7 +24,7 @@ pub(crate) struct Response {
 /// One resource of a response.
 #[derive(Debug)]
 pub(crate) struct Incoming {
-    /// The name on the envelope; empty in state-of-the-world responses, where the body alone has it.
+    /// The name on the envelope; empty where there is none, as state-of-the-world responses need not have one.
     pub(crate) name: String,
     pub(crate) version: Arc<str>,
     pub(crate) body: Any,
@@ -47,7 +50,7 @@ impl TryFrom<DeltaDiscoveryResponse> for Response {
             resource_errors: _, // reported by servers that speak xdstp locators; none was asked for
         } = message;
         removed_resources.extend(removed_resource_names.into_iter().map(|name| name.name));
-        let incoming = |resource: xds_proto::pb::envoy::service::discovery::v3::Resource| {
+        let incoming = |resource: Resource| {
             resource.resource.map(|body| Incoming {
                 name: resource.name,
                 version: resource.version.into(),
@@ -80,19 +83,40 @@ impl TryFrom<DiscoveryResponse> for Response {
         } = message;
         let kind = kind(&type_url)?;
         let version: Arc<str> = version_info.as_str().into();
-        let incoming = |body| Incoming {
-            name: String::new(),
+        let sent = resources.len();
+        let incoming = |(name, body)| Incoming {
+            name,
             version: Arc::clone(&version),
             body,
         };
+        let resources: Vec<_> = resources
+            .into_iter()
+            .filter_map(out_of_envelope)
+            .map(incoming)
+            .collect();
+        // an empty envelope only says that its resource lives on, and may come without the others
+        let all_are_here = resources.len() == sent;
         Ok(Self {
             kind,
             nonce,
-            resources: resources.into_iter().map(incoming).collect(),
+            complete: matches!(kind, ResourceKind::Cluster | ResourceKind::Listener)
+                && all_are_here,
+            resources,
             version_info,
             removed: Vec::new(),
-            complete: matches!(kind, ResourceKind::Cluster | ResourceKind::Listener),
         })
+    }
+}
+
+/// The name on the envelope and what is in it; most resources come without one. `None` for an empty envelope.
+fn out_of_envelope(resource: Any) -> Option<(String, Any)> {
+    let message = message_name(&resource.type_url).rsplit_once('.');
+    if message != Some((Resource::PACKAGE, Resource::NAME)) {
+        return Some((String::new(), resource));
+    }
+    match Resource::decode(resource.value.as_slice()) {
+        Ok(envelope) => Some((envelope.name, envelope.resource?)),
+        Err(_) => Some((String::new(), resource)), // refused for its type
     }
 }
 

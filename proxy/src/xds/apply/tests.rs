@@ -6,6 +6,7 @@ use xds_proto::pb::google::protobuf::Duration as Timeout;
 use xds_proto::resource::pack_any;
 
 mod allocations;
+mod complete;
 mod memory;
 mod refusals;
 
