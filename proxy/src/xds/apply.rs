@@ -146,8 +146,8 @@ impl Applier {
             match kind {
                 ResourceKind::Route => self.stores.routes.forget(source, name),
                 ResourceKind::Secret => self.stores.secrets.forget(source, name),
+                ResourceKind::Endpoint => self.assignments.forget(source, name),
                 ResourceKind::Cluster
-                | ResourceKind::Endpoint // they go with their clusters
                 | ResourceKind::Listener
                 | ResourceKind::VirtualHost
                 | ResourceKind::ExtensionConfig

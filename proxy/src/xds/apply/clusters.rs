@@ -13,7 +13,11 @@ use xds_proto::resource::ResourceKind;
 
 /// Clusters by the source and the name that their endpoints come under.
 #[derive(Debug, Default)]
-pub(super) struct Assignments(HashMap<Key, Vec<Arc<Cluster>>>);
+pub(super) struct Assignments {
+    clusters: HashMap<Key, Vec<Arc<Cluster>>>,
+    /// Endpoints that no cluster wants any more, until the server hears so: before that it does not send them again.
+    left_over: HashMap<Key, Arc<EndpointSet>>,
+}
 
 type Key = (Source, Arc<str>);
 
@@ -22,11 +26,14 @@ fn key(eds: &EdsRules) -> Key {
 }
 
 impl Assignments {
-    /// A cluster wants its endpoints from now on; it begins with those that a cluster of the same name has.
+    /// A cluster wants its endpoints from now on; it begins with those that a cluster of the same name has or had.
     fn join(&mut self, eds: &EdsRules, cluster: &Arc<Cluster>) {
-        let group = self.0.entry(key(eds)).or_default();
-        if let Some(warm) = group.iter().find(|other| other.is_warm()) {
-            cluster.apply_endpoints(EndpointSet::clone(&warm.endpoints()));
+        let key = key(eds);
+        let left_over = self.left_over.remove(&key);
+        let group = self.clusters.entry(key).or_default();
+        let warm = group.iter().find(|other| other.is_warm());
+        if let Some(known) = warm.map(|warm| warm.endpoints()).or(left_over) {
+            cluster.apply_endpoints(EndpointSet::clone(&known));
         }
         group.push(Arc::clone(cluster));
     }
@@ -34,13 +41,34 @@ impl Assignments {
     /// A cluster is gone or was replaced.
     fn leave(&mut self, eds: &EdsRules, cluster: &Arc<Cluster>) {
         let key = key(eds);
-        let Some(group) = self.0.get_mut(&key) else {
+        let Some(group) = self.clusters.get_mut(&key) else {
             return;
         };
         group.retain(|other| !Arc::ptr_eq(other, cluster));
         if group.is_empty() {
-            self.0.remove(&key);
+            self.clusters.remove(&key);
+            if cluster.is_warm() {
+                self.left_over.insert(key, cluster.endpoints());
+            }
         }
+    }
+
+    /// New endpoints for all clusters that want them, or for the next one that does.
+    fn apply(&mut self, key: &Key, set: EndpointSet) {
+        if let Some([others @ .., last]) = self.clusters.get(key).map(Vec::as_slice) {
+            for cluster in others {
+                cluster.apply_endpoints(set.clone());
+            }
+            last.apply_endpoints(set);
+        } else {
+            self.left_over.insert(key.clone(), Arc::new(set));
+        }
+    }
+
+    /// The server hears now that these endpoints are not wanted any more.
+    pub(super) fn forget(&mut self, source: &Source, service: &Arc<str>) {
+        self.left_over
+            .remove(&(source.clone(), Arc::clone(service)));
     }
 }
 
@@ -86,11 +114,8 @@ impl Applier {
     ) -> Arc<str> {
         self.named.log(&set.not_honoured);
         let key = (source.clone(), service);
-        if let Some([others @ .., last]) = self.assignments.0.get(&key).map(Vec::as_slice) {
-            for cluster in others {
-                cluster.apply_endpoints(set.clone());
-            }
-            last.apply_endpoints(set);
+        if self.feeds.has(ResourceKind::Endpoint, &key.0, &key.1) {
+            self.assignments.apply(&key, set);
         }
         let (source, service) = key;
         self.cold_clusters

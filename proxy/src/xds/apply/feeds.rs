@@ -49,7 +49,7 @@ impl Feeds {
         }
     }
 
-    /// Whether anything refers to a name.
+    /// Whether anything refers to a name, or did so when changes were last taken.
     pub(super) fn has(&mut self, kind: ResourceKind, source: &Source, name: &str) -> bool {
         self.of(kind, source)
             .is_some_and(|references| references.has(name))

@@ -36,16 +36,17 @@ impl References {
         }
     }
 
-    /// Whether anything refers to the name.
+    /// Whether anything refers to the name, or did so when changes were last taken: whoever follows them has not heard of
+    /// its end, and would hear of nothing if it came back before.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.holders.contains_key(name)
+        self.holders.contains_key(name) || self.touched.get(name) == Some(&true)
     }
 
     /// What is different from when it was last asked.
     pub(super) fn take_changes(&mut self) -> NameChanges {
         let mut changes = NameChanges::default();
         for (name, was_wanted) in std::mem::take(&mut self.touched) {
-            match (was_wanted, self.has(&name)) {
+            match (was_wanted, self.holders.contains_key(&name)) {
                 (false, true) => changes.added.push(name),
                 (true, false) => changes.removed.push(name),
                 (true, true) | (false, false) => {}
@@ -72,6 +73,8 @@ mod tests {
         assert_eq!(references.take_changes(), NameChanges::default());
         references.drop(&name);
         references.drop(&name);
-        assert_eq!(references.take_changes().removed, [name]);
+        assert!(references.has(&name), "nobody was told of its end");
+        assert_eq!(references.take_changes().removed, [Arc::clone(&name)]);
+        assert!(!references.has(&name));
     }
 }

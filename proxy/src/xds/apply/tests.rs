@@ -231,6 +231,34 @@ fn what_no_cluster_names_any_more_is_not_asked_for_and_forgotten() {
 }
 
 #[test]
+fn a_cluster_that_comes_back_before_the_server_heard_of_its_end_has_its_endpoints() {
+    let stores = Stores::default();
+    on_control_runtime(|| {
+        let mut applier = serving(&stores, 1);
+        let mut send = |kind, resources, removed: &[&str]| {
+            applier.apply(&Source::Ads, delta(kind, resources, removed));
+        };
+        let hosts = || {
+            let cluster = stores.clusters.get("c0").expect("it serves at once");
+            cluster.endpoints().hosts().count()
+        };
+        send(ResourceKind::Cluster, Vec::new(), &["c0"]);
+        send(ResourceKind::Cluster, vec![eds_cluster("c0", 1)], &[]);
+        assert_eq!(hosts(), 1);
+        send(ResourceKind::Cluster, Vec::new(), &["c0"]);
+        send(ResourceKind::Endpoint, vec![assignment("c0", &[1, 2])], &[]);
+        send(ResourceKind::Cluster, vec![eds_cluster("c0", 1)], &[]);
+        assert_eq!(hosts(), 2);
+        send(ResourceKind::Cluster, Vec::new(), &["c0"]);
+        let changes = applier.take_changes(ResourceKind::Endpoint, &Source::Ads);
+        assert_eq!(changes.removed, [Arc::from("c0")]);
+        let back = delta(ResourceKind::Cluster, vec![eds_cluster("c0", 1)], &[]);
+        applier.apply(&Source::Ads, back);
+        assert!(stores.clusters.get("c0").is_none(), "they are asked for");
+    });
+}
+
+#[test]
 fn a_response_that_names_one_twice_or_lies_about_names_is_refused_for_these() {
     let stores = Stores::default();
     on_control_runtime(|| {
