@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 use xds_proto::pb::envoy::config::core::v3::Node;
@@ -15,7 +16,7 @@ use super::backoff::Backoff;
 use super::refusals::Refusals;
 use super::response::Response;
 use super::shared::Shared;
-use super::stream::{self, Requests, StreamLost};
+use super::stream::{self, Opening, Requests, StreamLost};
 use super::subscription::{Applied, Request, Subscription, Verdict};
 use crate::cluster::Clusters;
 use crate::config::ads::StreamConfig;
@@ -86,17 +87,22 @@ impl Client {
         clusters: &Clusters,
         backoff: &mut Backoff,
     ) -> Result<Infallible, StreamLost> {
-        let (cluster, authority) = (&self.config.cluster, &self.config.authority);
-        let (channel, origin) = grpc::connect(clusters, cluster, authority).await?;
         let mut changes = self.shared.changes();
-        let first = self.first_requests();
-        let (mut responses, mut requests) =
-            stream::open(channel, origin, &self.config, self.service, (node, first)).await?;
-        info!(
-            "xds: connected to {cluster} for node {}",
-            node.id,
-            cluster = self.config.cluster
-        );
+        let first = self.first_requests(&mut changes).await;
+        let config = Arc::clone(&self.config);
+        let (cluster, authority) = (&config.cluster, &config.authority);
+        let (channel, origin) = grpc::connect(clusters, cluster, authority).await?;
+        let Opening {
+            mut requests,
+            responses: mut opening,
+        } = stream::open(channel, origin, &config, self.service, (node, first))?;
+        let mut responses = loop {
+            tokio::select! {
+                opened = &mut opening => break opened?,
+                _ = changes.changed() => self.follow_interest(&mut requests)?,
+            }
+        };
+        info!("xds: connected to {cluster} for node {}", node.id);
         self.set_connected(true);
         let mut refusals = Refusals::default();
         loop {
@@ -176,7 +182,19 @@ impl Client {
         Ok(())
     }
 
-    fn first_requests(&mut self) -> Vec<Request> {
+    /// What a new stream begins with, as soon as something is wanted of it: a server may take silence for good.
+    async fn first_requests(&mut self, changes: &mut watch::Receiver<()>) -> Vec<Request> {
+        loop {
+            let first = self.all_that_is_wanted();
+            if !first.is_empty() {
+                return first;
+            }
+            let rung = changes.changed().await;
+            rung.expect("the client holds the bell, too");
+        }
+    }
+
+    fn all_that_is_wanted(&mut self) -> Vec<Request> {
         let open = |(kind, subscription): (&ResourceKind, &mut Subscription)| {
             let changes = self
                 .shared

@@ -1,5 +1,6 @@
 //! Both halves of a stream, in either dialect and of any discovery service.
 
+use futures_util::future::{FutureExt, LocalBoxFuture, TryFutureExt};
 use http::Uri;
 use http::uri::PathAndQuery;
 use prost::Message;
@@ -47,14 +48,22 @@ pub(super) enum StreamLost {
     Stalled,
 }
 
+/// A stream that the server has not answered yet.
+pub(super) struct Opening {
+    /// Takes more requests at once: a server may wait for one that it can answer before it says anything.
+    pub(super) requests: Requests,
+    /// The reading half, once the server begins to answer. Sends what is asked for while it is polled.
+    pub(super) responses: LocalBoxFuture<'static, Result<Responses, StreamLost>>,
+}
+
 /// Opens a stream and sends what is asked for first; the node goes with the first request.
-pub(super) async fn open(
+pub(super) fn open(
     channel: Channel,
     origin: Uri,
     config: &StreamConfig,
     service: Service,
     (node, first): (&Node, Vec<Request>),
-) -> Result<(Responses, Requests), StreamLost> {
+) -> Result<Opening, StreamLost> {
     let grpc = Grpc::with_origin(channel, origin).max_decoding_message_size(usize::MAX);
     let path = PathAndQuery::from_static(path(service, config.dialect));
     match config.dialect {
@@ -62,15 +71,23 @@ pub(super) async fn open(
             let (sender, receiver) = mpsc::channel(QUEUE);
             let requests = Requests::begun(Sender::Delta(sender), node, first)?;
             let request = with_metadata(config, ReceiverStream::new(receiver))?;
-            let responses = call(grpc, path, request).await?;
-            Ok((Responses::Delta(responses), requests))
+            let responses = call(grpc, path, request).map_ok(Responses::Delta);
+            let responses = responses.boxed_local();
+            Ok(Opening {
+                requests,
+                responses,
+            })
         }
         Dialect::Sotw => {
             let (sender, receiver) = mpsc::channel(QUEUE);
             let requests = Requests::begun(Sender::Sotw(sender), node, first)?;
             let request = with_metadata(config, ReceiverStream::new(receiver))?;
-            let responses = call(grpc, path, request).await?;
-            Ok((Responses::Sotw(responses), requests))
+            let responses = call(grpc, path, request).map_ok(Responses::Sotw);
+            let responses = responses.boxed_local();
+            Ok(Opening {
+                requests,
+                responses,
+            })
         }
     }
 }

@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request as GrpcRequest, Response as GrpcResponse, Status, Streaming};
 use xds_proto::name::ROOT_SECRET;
@@ -89,7 +90,7 @@ impl AggregatedDiscoveryService for Script {
         &self,
         request: GrpcRequest<Streaming<DeltaDiscoveryRequest>>,
     ) -> Result<GrpcResponse<Self::DeltaAggregatedResourcesStream>, Status> {
-        let (responses, receiver) = mpsc::channel(16);
+        let (responses, mut receiver) = mpsc::channel(16);
         let opened = Opened {
             requests: request.into_inner(),
             responses,
@@ -97,7 +98,9 @@ impl AggregatedDiscoveryService for Script {
         };
         let unwanted = |_| Status::unavailable("the test is over");
         self.0.send(opened).await.map_err(unwanted)?;
-        Ok(GrpcResponse::new(Box::pin(ReceiverStream::new(receiver))))
+        let first = tokio_stream::iter(receiver.recv().await); // the headers go with it, as from Go's servers
+        let rest = ReceiverStream::new(receiver);
+        Ok(GrpcResponse::new(Box::pin(first.chain(rest))))
     }
 }
 
@@ -335,12 +338,16 @@ fn publish(path: &Path, text: &str) {
     std::fs::rename(new, path).unwrap();
 }
 
-fn clusters_in_a_file(names: &[&str], endpoints: &Path) -> String {
+fn from_file(path: &Path) -> String {
+    format!("{{path_config_source: {{path: {}}}}}", path.display())
+}
+
+/// Clusters whose endpoints come from a source.
+fn clusters_in_a_file(names: &[&str], endpoints: &str) -> String {
     let cluster = |name: &&str| {
         format!(
             "- '@type': type.googleapis.com/envoy.config.cluster.v3.Cluster\n  name: {name}\n  type: EDS\n  connect_timeout: 1s\n  \
-             eds_cluster_config: {{eds_config: {{path_config_source: {{path: {}}}}}}}\n",
-            endpoints.display()
+             eds_cluster_config: {{eds_config: {endpoints}}}\n"
         )
     };
     let resources: String = names.iter().map(cluster).collect();
@@ -364,7 +371,7 @@ fn clusters_and_their_endpoints_come_from_files_which_are_followed() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| -> PathBuf { folder.path().join(name) };
         let (cds, eds) = (file("cds.yaml"), file("eds.yaml"));
-        publish(&cds, &clusters_in_a_file(&["a"], &eds));
+        publish(&cds, &clusters_in_a_file(&["a"], &from_file(&eds)));
         publish(&eds, &endpoints_in_a_file(&["a", "b"]));
         let stores = stores("");
         let state = begin(&stores, false, Some(Source::File(Arc::new(cds.clone()))));
@@ -374,10 +381,41 @@ fn clusters_and_their_endpoints_come_from_files_which_are_followed() {
         };
         until("cluster a", || has("a")).await;
         publish(&cds, "resources: 7");
-        publish(&cds, &clusters_in_a_file(&["a", "b"], &eds));
+        publish(&cds, &clusters_in_a_file(&["a", "b"], &from_file(&eds)));
         until("cluster b", || has("b")).await;
-        publish(&cds, &clusters_in_a_file(&["b"], &eds));
+        publish(&cds, &clusters_in_a_file(&["b"], &from_file(&eds)));
         until("the end of a", || stores.clusters.get("a").is_none()).await;
         assert!(has("b") && state.has_answer(ResourceKind::Cluster));
+    });
+}
+
+#[test]
+fn what_comes_to_be_wanted_is_asked_for_while_the_server_says_nothing() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let cds = folder.path().join("cds.yaml");
+        let want = |names: &[&str]| publish(&cds, &clusters_in_a_file(names, "{ads: {}}"));
+        let (port, mut streams) = server().await;
+        let stores = stores(&at_port("xds", port));
+        want(&["a"]);
+        begin(&stores, true, Some(Source::File(Arc::new(cds.clone()))));
+        let mut first = streams.recv().await.unwrap();
+        let asked = first.request(ResourceKind::Endpoint).await;
+        assert_eq!(asked.resource_names_subscribe, ["a"]);
+        want(&["a", "b"]);
+        let asked = first.request(ResourceKind::Endpoint).await;
+        assert_eq!(asked.resource_names_subscribe, ["b"]);
+        want(&[]);
+        let asked = first.request(ResourceKind::Endpoint).await;
+        assert_eq!(asked.resource_names_unsubscribe, ["a", "b"]);
+        drop(first);
+        want(&["c"]);
+        let mut second = streams.recv().await.unwrap();
+        let asked = second.request(ResourceKind::Endpoint).await;
+        assert_eq!(asked.resource_names_subscribe, ["c"]);
+        second
+            .send(ResourceKind::Endpoint, vec![endpoints("c")])
+            .await;
+        until("cluster c", || stores.clusters.get("c").is_some()).await;
     });
 }
