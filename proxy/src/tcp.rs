@@ -10,4 +10,4 @@ mod serve;
 pub(crate) use counters::ClusterCounters;
 pub(crate) use metrics::{SeriesKey, TcpSeries};
 pub(crate) use record::Record;
-pub(crate) use serve::{Session, Speaker, close_unconnected, first_to_speak};
+pub(crate) use serve::{Session, Speaker, close_unconnected};

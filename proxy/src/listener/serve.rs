@@ -7,11 +7,11 @@ use super::inspect::{self, Outcome, Unserved};
 use super::original_dst::{canonical, original_dst};
 use crate::http;
 use crate::http::config::HttpConfig;
-use crate::tcp::{Record, Session, Speaker, close_unconnected, first_to_speak};
+use crate::tcp::config::TcpConfig;
+use crate::tcp::{Record, Session, Speaker, close_unconnected};
 use crate::telemetry::access_log::ResponseFlags;
 use crate::transport::{Downstream, DownstreamTransport, Raw, Socket, Stream};
 use crate::worker::Thread;
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -106,27 +106,30 @@ impl Arrived {
     }
 
     /// The client is silent and nothing says which protocol it speaks: dial the upstream, and whoever speaks first
-    /// decides. A server that greets gets its bytes through; a client that begins late is inspected after all.
+    /// decides. A server that greets gets its bytes through; a client that begins late is inspected after all. Where the
+    /// chain terminates TLS, a server's bytes must not pass before the handshake.
     async fn place_silent(mut self, record: &mut Record, worker: &Rc<Thread>) -> Stage {
         let Some(chain) = self.chain(record, worker) else {
             return Stage::Over;
         };
-        let Handler::Tcp(config) = &chain.handler else {
+        let (Handler::Tcp(config), DownstreamTransport::Plain) = (&chain.handler, &chain.transport)
+        else {
             return self.hand_over_to(&chain, record, worker).await;
         };
-        let session = Session::connect(config, record, self.own_address, worker).await;
+        let Some(session) = connect(config, record, self.own_address, worker).await else {
+            return Stage::Over;
+        };
         let stream = Stream::Plain(self.socket);
-        match session {
-            Ok(session) => {
-                if first_to_speak(&stream, session.upstream()).await == Speaker::Upstream {
-                    let downstream = Downstream::new(stream, None, self.active.drain.signal());
-                    return Stage::Tcp(downstream, session);
-                }
+        match session.first_to_speak(&stream).await {
+            Speaker::Upstream => {
+                let downstream = Downstream::new(stream, None, self.active.drain.signal());
+                return Stage::Tcp(downstream, session);
             }
-            Err(error) => {
-                tracing::debug!(%error, "no upstream yet for a silent client; waiting for its first bytes");
-                let _ = poll_fn(|cx| stream.poll_read_ready(cx)).await;
+            Speaker::Nobody => {
+                session.expire(record);
+                return Stage::Over;
             }
+            Speaker::Downstream => drop(session),
         }
         record.forget_way();
         let Stream::Plain(socket) = stream else {
@@ -184,16 +187,10 @@ impl Arrived {
         record.tls = downstream.tls().cloned();
         match &chain.handler {
             Handler::Http(config) => Stage::Http(downstream, Arc::clone(config)),
-            Handler::Tcp(config) => {
-                match Session::connect(config, record, own_address, worker).await {
-                    Ok(session) => Stage::Tcp(downstream, session),
-                    Err(error) => {
-                        close_unconnected(config, record, worker);
-                        tracing::debug!(%error, destination = %record.facts.destination, "connection closed");
-                        Stage::Over
-                    }
-                }
-            }
+            Handler::Tcp(config) => match connect(config, record, own_address, worker).await {
+                Some(session) => Stage::Tcp(downstream, session),
+                None => Stage::Over,
+            },
             Handler::Refuse(reason) => {
                 tracing::debug!(%reason, chain = %chain.name, "connection refused");
                 Stage::Over
@@ -247,6 +244,23 @@ impl Arrived {
         }
         tracing::debug!(listener = %self.active.listener.name, source = %record.facts.source, %error, "connection closed");
         Stage::Over
+    }
+}
+
+/// Connects to the upstream, or tells why the connection ends without.
+async fn connect(
+    config: &Arc<TcpConfig>,
+    record: &mut Record,
+    own_address: Option<SocketAddr>,
+    worker: &Rc<Thread>,
+) -> Option<Session> {
+    match Session::connect(config, record, own_address, worker).await {
+        Ok(session) => Some(session),
+        Err(error) => {
+            close_unconnected(config, record, worker);
+            tracing::debug!(%error, destination = %record.facts.destination, "connection closed");
+            None
+        }
     }
 }
 

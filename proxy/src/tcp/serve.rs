@@ -75,6 +75,8 @@ pub(crate) enum Speaker {
     Downstream,
     /// The server, or it closed.
     Upstream,
+    /// Neither, for as long as the connection may last so.
+    Nobody,
 }
 
 impl Session {
@@ -159,9 +161,33 @@ impl Session {
         }
     }
 
-    /// The endpoint's side.
-    pub(crate) fn upstream(&self) -> &Upstream {
-        &self.upstream
+    /// Waits for the first byte, or the end, from either side, as long as nothing may move.
+    pub(crate) async fn first_to_speak(&self, downstream: &Stream) -> Speaker {
+        let speaking = poll_fn(|cx| {
+            if self.upstream.poll_read_ready(cx).is_ready() {
+                Poll::Ready(Speaker::Upstream)
+            } else if downstream.poll_read_ready(cx).is_ready() {
+                Poll::Ready(Speaker::Downstream)
+            } else {
+                Poll::Pending
+            }
+        });
+        let limits = [
+            self.config.idle_timeout,
+            self.config.max_connection_duration,
+        ];
+        match limits.into_iter().flatten().min() {
+            Some(limit) => tokio::time::timeout(limit, speaking)
+                .await
+                .unwrap_or(Speaker::Nobody),
+            None => speaking.await,
+        }
+    }
+
+    /// Ends a connection on which nobody spoke, and tells of it.
+    pub(crate) fn expire(self, record: &Record) {
+        self.counters.cx_idle_timeout.increment(self.worker.shard());
+        close_unconnected(&self.config, record, &self.worker);
     }
 
     /// Copies both ways until both sides are done, and tells of it.
@@ -212,7 +238,7 @@ impl Session {
     }
 }
 
-/// Tells of a connection that got no upstream and is closed for it.
+/// Tells of a connection that is closed before any byte moved.
 pub(crate) fn close_unconnected(config: &TcpConfig, record: &Record, worker: &Thread) {
     let series = worker.tcp_series(record);
     series.opened(worker.shard());
@@ -226,20 +252,6 @@ impl Drop for Session {
         self.counters.cx_active.add(shard, -1);
         self.counters.cx_destroy.increment(shard);
     }
-}
-
-/// Waits for the first byte, or the end, from either side.
-pub(crate) async fn first_to_speak(downstream: &Stream, upstream: &Upstream) -> Speaker {
-    poll_fn(|cx| {
-        if upstream.poll_read_ready(cx).is_ready() {
-            Poll::Ready(Speaker::Upstream)
-        } else if downstream.poll_read_ready(cx).is_ready() {
-            Poll::Ready(Speaker::Downstream)
-        } else {
-            Poll::Pending
-        }
-    })
-    .await
 }
 
 fn acquire(

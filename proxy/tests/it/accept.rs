@@ -174,6 +174,70 @@ fn a_client_that_speaks_late_is_inspected_after_all() {
     });
 }
 
+/// Waits until the proxy closes a connection on which it has sent nothing.
+async fn closed_without_a_byte(client: &mut TcpStream) {
+    let mut all = Vec::new();
+    client.read_to_end(&mut all).await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&all), "");
+}
+
+#[test]
+fn a_silent_client_of_a_chain_that_terminates_tls_gets_nothing_without_a_handshake() {
+    let pair = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+    let (chain, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());
+    let tls = format!(
+        r#"    - transport_socket_connect_timeout: 0.100s
+      transport_socket:
+        name: tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+          common_tls_context:
+            tls_certificates: [ {{ certificate_chain: {{ inline_string: {chain:?} }}, private_key: {{ inline_string: {key:?} }} }} ]
+      filters:
+      - name: tcp
+"#
+    );
+    run(async move {
+        let plain = "    - filters:\n      - name: tcp\n";
+        let proxy = start_with(&yaml(greeter().await).replace(plain, &tls), 1);
+        let mut client = TcpStream::connect(proxy.addr).await.unwrap();
+        closed_without_a_byte(&mut client).await;
+        assert!(
+            proxy
+                .metrics
+                .render_text()
+                .contains("ssl.connection_error: 1\n"),
+            "{}",
+            proxy.metrics.render_text()
+        );
+    });
+}
+
+#[test]
+fn a_silent_client_learns_that_its_server_cannot_be_reached() {
+    run(async {
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = closed.local_addr().unwrap();
+        drop(closed);
+        let proxy = start(upstream, 1);
+        let mut client = TcpStream::connect(proxy.addr).await.unwrap();
+        closed_without_a_byte(&mut client).await;
+    });
+}
+
+#[test]
+fn a_connection_on_which_neither_side_speaks_ends_with_the_idle_timeout() {
+    run(async {
+        let yaml = yaml(echo().await);
+        let bounded = "          cluster: up\n          idle_timeout: 0.1s\n";
+        let proxy = start_with(&yaml.replace("          cluster: up\n", bounded), 1);
+        let mut client = TcpStream::connect(proxy.addr).await.unwrap();
+        closed_without_a_byte(&mut client).await;
+        let idle = "cluster.up.upstream_cx_idle_timeout: 1\n";
+        assert!(proxy.metrics.render_text().contains(idle));
+    });
+}
+
 #[test]
 fn bytes_that_are_no_known_protocol_pass_untouched() {
     run(async {
