@@ -1,13 +1,16 @@
 //! What the configured filters do with a request before it is forwarded, and with its response.
 
 use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Instant;
 
 use ::http::{Method, StatusCode};
 
+use super::codec::leg::Leg;
 use super::connection::Exchange;
 use super::filter::fault::Abort;
 use super::filter::{CorsPolicy, FaultPolicy, InForce, PerFilter};
+use super::forward;
 use super::handle::{self, Stop};
 use super::head::{HeaderKey, KnownName};
 use super::local_reply::LocalReply;
@@ -28,6 +31,7 @@ pub(crate) fn authorize(exchange: &Exchange<'_>, levels: &PerFilter) -> Result<(
 /// Runs the other filters on an authorized request; `cluster` is empty when the route answers by itself.
 pub(crate) async fn on_request(
     exchange: &mut Exchange<'_>,
+    down: &mut Leg,
     levels: &PerFilter,
     cluster: &str,
 ) -> Result<(), Stop> {
@@ -36,7 +40,7 @@ pub(crate) async fn on_request(
     for found in filters.in_force(levels) {
         match found {
             // Large and rarely taken: kept out of the request's future.
-            InForce::Fault(policy) => Box::pin(inject(exchange, policy, cluster)).await?,
+            InForce::Fault(policy) => Box::pin(inject(exchange, down, policy, cluster)).await?,
             InForce::Cors(policy) => preflight(exchange, policy)?,
         }
     }
@@ -45,6 +49,7 @@ pub(crate) async fn on_request(
 
 async fn inject(
     exchange: &mut Exchange<'_>,
+    down: &mut Leg,
     policy: &FaultPolicy,
     cluster: &str,
 ) -> Result<(), Stop> {
@@ -60,7 +65,13 @@ async fn inject(
     if let Some(delay) = injected.delay {
         exchange.record.flags.insert(ResponseFlags::DELAY_INJECTED);
         let until = Some(Instant::now() + delay);
-        poll_fn(|cx| exchange.timer.poll(cx, until)).await;
+        let gone = poll_fn(|cx| match down.poll_gone(cx) {
+            Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending => exchange.timer.poll(cx, until).map(|()| false),
+        });
+        if gone.await {
+            return Err(forward::gone(exchange));
+        }
     }
     let reply = |status| LocalReply::new(status, "fault filter abort", "fault_filter_abort");
     let mut reply = match injected.abort {

@@ -11,6 +11,8 @@ mod stream;
 mod timeouts;
 mod upload;
 
+pub(crate) use self::failure::gone;
+
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -83,7 +85,7 @@ pub(crate) async fn forward(
     let levels = weighted.map_or(&routed.route.per_filter, |one| &one.per_filter);
     filters::authorize(exchange, levels)?;
     let chosen = choose(exchange, to, drawn)?;
-    filters::on_request(exchange, levels, &chosen.1.cluster.config.name).await?;
+    filters::on_request(exchange, down, levels, &chosen.1.cluster.config.name).await?;
     let plan = plan(exchange, routed, to, chosen)?;
     let mut upload = Upload::new(exchange, down, &plan);
     let answer = attempts(exchange, down, &plan, &mut upload).await?;

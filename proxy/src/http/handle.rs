@@ -2,13 +2,14 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
 use ::http::StatusCode;
+use bytes::Bytes;
 
 use super::codec::h1::Framing;
 use super::codec::h1::encode::Persistence;
-use super::codec::leg::{Leg, Piece};
+use super::codec::leg::{Leg, LegError, Piece};
 use super::connection::Exchange;
 use super::filters;
 use super::forward;
@@ -21,6 +22,7 @@ use super::redirect;
 use super::respond;
 use super::route::{Action, NoRoute, RequestFacts, Route, VirtualHost};
 use super::serve::version_refusal;
+use crate::telemetry::access_log::ResponseFlags;
 
 /// What becomes of the downstream connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,12 +59,12 @@ pub(crate) struct Routed {
 
 /// Serves the request in `exchange`.
 pub(crate) async fn handle(exchange: &mut Exchange<'_>, down: &mut Leg) -> Ending {
+    let mut open = Open::begin(exchange);
+    let exchange = &mut *open.exchange;
     let (stats, shard) = (
         &exchange.downstream.site.stats,
         &exchange.downstream.local.shard,
     );
-    stats.downstream_rq_total.increment(shard);
-    stats.downstream_rq_active.add(shard, 1);
     match exchange.request.version {
         Version::Http10 | Version::Http11 => stats.downstream_rq_http1_total.increment(shard),
         Version::Http2 => stats.downstream_rq_http2_total.increment(shard),
@@ -73,26 +75,15 @@ pub(crate) async fn handle(exchange: &mut Exchange<'_>, down: &mut Leg) -> Endin
         Err(Stop::Reply(reply)) => send_reply(exchange, down, &reply).await,
         Err(Stop::Broken) => Ending::Abort,
     };
-    finish(exchange);
+    open.ended = true;
     ending
 }
 
 /// Answers a request that could not even be read.
 pub(crate) async fn refuse(exchange: &mut Exchange<'_>, down: &mut Leg, reply: LocalReply) {
-    exchange
-        .downstream
-        .site
-        .stats
-        .downstream_rq_total
-        .increment(&exchange.downstream.local.shard);
-    exchange
-        .downstream
-        .site
-        .stats
-        .downstream_rq_active
-        .add(&exchange.downstream.local.shard, 1);
-    send_reply(exchange, down, &reply).await;
-    finish(exchange);
+    let mut open = Open::begin(exchange);
+    send_reply(open.exchange, down, &reply).await;
+    open.ended = true;
 }
 
 async fn run(exchange: &mut Exchange<'_>, down: &mut Leg) -> Result<Ending, Stop> {
@@ -107,7 +98,7 @@ async fn run(exchange: &mut Exchange<'_>, down: &mut Leg) -> Result<Ending, Stop
     if !matches!(routed.route.action, Action::Forward(_)) {
         let levels = &routed.route.per_filter;
         filters::authorize(exchange, levels)?;
-        filters::on_request(exchange, levels, "").await?;
+        filters::on_request(exchange, down, levels, "").await?;
     }
     match &routed.route.action {
         Action::Forward(to) => forward::forward(exchange, down, &routed, to).await,
@@ -192,26 +183,39 @@ async fn send_reply(exchange: &mut Exchange<'_>, down: &mut Leg, reply: &LocalRe
     if !bodiless {
         exchange.record.bytes_sent = body.len() as u64;
     }
-    let sent = poll_fn(|cx| {
-        if !bodiless && !down.is_written() {
-            if down.send_data(cx, Piece::Shared(body.clone())).is_err() {
-                return Poll::Ready(false);
-            }
-            if let Poll::Ready(Err(_)) = down.poll_room(cx) {
-                return Poll::Ready(false);
-            }
+    let mut body = (!bodiless).then_some(body);
+    let idle = exchange.downstream.site.config.timeouts.stream_idle;
+    let until = idle.map(|limit| exchange.downstream.local.worker.now() + limit);
+    let sent = poll_fn(|cx| match poll_body(cx, down, &mut body) {
+        Poll::Pending => exchange.timer.poll(cx, until).map(|()| None),
+        ready => ready.map(Some),
+    });
+    match sent.await {
+        Some(Ok(())) if exchange.close => Ending::Close,
+        Some(Ok(())) => Ending::Keep,
+        Some(Err(_)) => Ending::Abort,
+        // A client that does not read must not hold the stream for ever.
+        None => {
+            let flags = &mut exchange.record.flags;
+            flags.insert(ResponseFlags::STREAM_IDLE_TIMEOUT);
+            exchange.record.details = "stream_idle_timeout".into();
+            Ending::Abort
         }
-        Poll::Ready(true)
-    })
-    .await
-        && poll_fn(|cx| down.poll_flush(cx)).await.is_ok()
-        && down.send_end(&Fields::default()).is_ok()
-        && poll_fn(|cx| down.poll_flush(cx)).await.is_ok();
-    match sent {
-        true if exchange.close => Ending::Close,
-        true => Ending::Keep,
-        false => Ending::Abort,
     }
+}
+
+/// Sends the body, unless it was taken before, and the end.
+fn poll_body(
+    cx: &mut Context<'_>,
+    down: &mut Leg,
+    body: &mut Option<Bytes>,
+) -> Poll<Result<(), LegError>> {
+    if let Some(body) = body.take() {
+        down.send_data(cx, Piece::Shared(body))?;
+    }
+    ready!(down.poll_flush(cx))?;
+    down.send_end(&Fields::default())?;
+    down.poll_flush(cx)
 }
 
 /// How a response says whether the connection goes on.
@@ -220,6 +224,36 @@ pub(crate) fn persistence(exchange: &Exchange<'_>) -> Persistence {
         (true, _) => Persistence::Close,
         (false, Version::Http10) => Persistence::KeepHttp10,
         (false, Version::Http11 | Version::Http2) => Persistence::Keep,
+    }
+}
+
+/// A request that is counted and logged when it is over, also when its connection ends first and takes it along.
+struct Open<'a, 'b> {
+    exchange: &'a mut Exchange<'b>,
+    ended: bool,
+}
+
+impl<'a, 'b> Open<'a, 'b> {
+    fn begin(exchange: &'a mut Exchange<'b>) -> Self {
+        let (stats, shard) = (
+            &exchange.downstream.site.stats,
+            &exchange.downstream.local.shard,
+        );
+        stats.downstream_rq_total.increment(shard);
+        stats.downstream_rq_active.add(shard, 1);
+        Self {
+            exchange,
+            ended: false,
+        }
+    }
+}
+
+impl Drop for Open<'_, '_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            forward::gone(self.exchange);
+        }
+        finish(self.exchange);
     }
 }
 

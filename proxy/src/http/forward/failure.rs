@@ -113,7 +113,7 @@ impl Failure {
 }
 
 /// Notes that the client went before it had its response.
-pub(super) fn gone(exchange: &mut Exchange<'_>) -> Stop {
+pub(crate) fn gone(exchange: &mut Exchange<'_>) -> Stop {
     exchange
         .record
         .flags

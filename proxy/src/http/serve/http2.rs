@@ -1,7 +1,9 @@
 //! An HTTP/2 connection: its streams run concurrently inside one task.
 
 use std::future::poll_fn;
-use std::task::Poll;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use ::http::{Request, StatusCode};
 use bytes::Bytes;
@@ -59,12 +61,9 @@ async fn run<IO: AsyncRead + AsyncWrite + Unpin>(io: IO, downstream: &Downstream
     let rules = downstream.site.config.http2.keepalive;
     let mut keepalive = Keepalive::new(rules, || connection.ping_pong());
     let mut streams = FuturesUnordered::new();
-    let mut draining = false;
     let mut drain = std::pin::pin!(downstream.draining());
-    let mut timer = Deadline::default();
-    let mut idle_since = downstream.local.worker.now();
-    let timeouts = &downstream.site.config.timeouts;
-    poll_fn(|cx| {
+    let mut lifetime = Lifetime::new(downstream);
+    let listens = poll_fn(|cx| {
         loop {
             let mut progress = false;
             match connection.poll_accept(cx) {
@@ -73,45 +72,108 @@ async fn run<IO: AsyncRead + AsyncWrite + Unpin>(io: IO, downstream: &Downstream
                     // One allocation per stream: the list keeps its futures apart from each other.
                     streams.push(serve_stream(request, respond, downstream));
                 }
-                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
+                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(true),
                 Poll::Pending => {}
             }
             while let Poll::Ready(Some(())) = streams.poll_next_unpin(cx) {
                 progress = true;
-                idle_since = downstream.local.worker.now();
+                lifetime.idle_since = downstream.local.worker.now();
             }
             if !progress {
                 break;
             }
         }
-        if !draining && drain.as_mut().poll(cx).is_ready() {
-            draining = true;
-            connection.graceful_shutdown();
-            cx.waker().wake_by_ref();
+        match lifetime.poll(cx, drain.as_mut(), (streams.is_empty(), flusher.sent())) {
+            Poll::Ready(Due::Goodbye) => {
+                connection.graceful_shutdown();
+                cx.waker().wake_by_ref();
+            }
+            Poll::Ready(Due::Close) => return Poll::Ready(true),
+            Poll::Pending => {}
         }
-        let idle = timeouts
-            .idle
-            .filter(|_| streams.is_empty())
-            .map(|limit| idle_since + limit);
-        let oldest = timeouts
-            .max_connection_duration
-            .filter(|_| !draining)
-            .map(|limit| downstream.since + limit);
-        if timer.poll(cx, earlier(idle, oldest)).is_ready() && !draining {
-            draining = true;
-            connection.graceful_shutdown();
-            cx.waker().wake_by_ref();
+        if keepalive.poll(cx).is_ready() {
+            return Poll::Ready(false);
         }
-        let lost = keepalive.poll(cx);
         match flusher.poll_flush(cx) {
-            Poll::Ready(Err(_)) => Poll::Ready(()),
-            Poll::Ready(Ok(())) | Poll::Pending => lost,
+            Poll::Ready(Err(_)) => Poll::Ready(false),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
         }
     })
     .await;
-    // What the streams were doing ends with the connection; what is queued still goes out.
+    // What the streams were doing ends with the connection; what is queued still goes out to a client that listens.
     drop(streams);
-    let _ = poll_fn(|cx| flusher.poll_flush(cx)).await;
+    if listens {
+        let limit = downstream.site.config.timeouts.delayed_close;
+        let flush = poll_fn(|cx| flusher.poll_flush(cx));
+        let _ = tokio::time::timeout(limit, flush).await;
+    }
+}
+
+/// What a connection is due to do.
+enum Due {
+    /// To tell the client that it ends.
+    Goodbye,
+    /// To end, whatever the client does.
+    Close,
+}
+
+/// How long a connection goes on.
+struct Lifetime<'a> {
+    downstream: &'a Downstream,
+    timer: Deadline,
+    /// When the last stream ended.
+    idle_since: Instant,
+    closing: Option<Closing>,
+}
+
+/// A connection whose client was told that it ends.
+struct Closing {
+    /// Bytes that the socket has taken so far.
+    sent: u64,
+    /// When it took the last of them.
+    moved: Instant,
+}
+
+impl<'a> Lifetime<'a> {
+    fn new(downstream: &'a Downstream) -> Self {
+        Self {
+            downstream,
+            timer: Deadline::default(),
+            idle_since: downstream.local.worker.now(),
+            closing: None,
+        }
+    }
+
+    /// Ready once when the client should be told, and then when it has had the drain timeout to finish in. Streams
+    /// have limits of their own, and so only a connection that is `idle` ends; bytes still on their way give it more time.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        drain: Pin<&mut impl Future<Output = ()>>,
+        (idle, sent): (bool, u64),
+    ) -> Poll<Due> {
+        let timeouts = &self.downstream.site.config.timeouts;
+        let now = self.downstream.local.worker.now();
+        let Some(closing) = &mut self.closing else {
+            let idle = timeouts.idle.filter(|_| idle);
+            let oldest = timeouts.max_connection_duration;
+            let until = earlier(
+                idle.map(|limit| self.idle_since + limit),
+                oldest.map(|limit| self.downstream.since + limit),
+            );
+            if drain.poll(cx).is_pending() {
+                ready!(self.timer.poll(cx, until));
+            }
+            self.closing = Some(Closing { sent, moved: now });
+            return Poll::Ready(Due::Goodbye);
+        };
+        if sent != closing.sent {
+            *closing = Closing { sent, moved: now };
+        }
+        let last = closing.moved.max(self.idle_since);
+        let until = idle.then(|| last + timeouts.drain);
+        self.timer.poll(cx, until).map(|()| Due::Close)
+    }
 }
 
 fn builder(downstream: &Downstream) -> Builder {
@@ -179,8 +241,8 @@ struct Prefixed<IO> {
 
 impl<IO: AsyncRead + Unpin> AsyncRead for Prefixed<IO> {
     fn poll_read(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
         buf: &mut tokio::io::ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
         if self.at < self.ahead.len() {
@@ -192,30 +254,24 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Prefixed<IO> {
             }
             return Poll::Ready(Ok(()));
         }
-        std::pin::Pin::new(&mut self.io).poll_read(cx, buf)
+        Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }
 
 impl<IO: AsyncWrite + Unpin> AsyncWrite for Prefixed<IO> {
     fn poll_write(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        std::pin::Pin::new(&mut self.io).poll_write(cx, bytes)
+        Pin::new(&mut self.io).poll_write(cx, bytes)
     }
 
-    fn poll_flush(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        std::pin::Pin::new(&mut self.io).poll_flush(cx)
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
     }
 
-    fn poll_shutdown(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        std::pin::Pin::new(&mut self.io).poll_shutdown(cx)
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }

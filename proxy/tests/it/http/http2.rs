@@ -232,10 +232,70 @@ fn a_client_that_does_not_answer_pings_is_given_up() {
         let proxy = super::harness::start_edited(text, TO_WEB, &[("web", &[], "")]).await;
         let mut client = Client::connect(proxy.addr).await;
         // the preface with an empty SETTINGS frame, and then nothing
-        client
-            .send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0")
-            .await;
+        client.send(PREFACE).await;
         // returns because the proxy closes
         client.rest().await;
+    });
+}
+
+/// A client's preface with an empty SETTINGS frame.
+const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0";
+
+#[test]
+fn a_client_that_does_not_answer_the_goodbye_is_let_go_after_the_drain_timeout() {
+    run(async {
+        let limits = "stat_prefix: test\n          drain_timeout: 0.1s\n          \
+                      common_http_protocol_options: { idle_timeout: 0.1s }";
+        let text = |text: String| text.replace("stat_prefix: test", limits);
+        let proxy = super::harness::start_edited(text, TO_WEB, &[("web", &[], "")]).await;
+        let mut client = Client::connect(proxy.addr).await;
+        client.send(PREFACE).await;
+        // returns because the proxy closes
+        client.rest().await;
+    });
+}
+
+#[test]
+fn a_request_that_ends_with_its_connection_is_counted_and_logged() {
+    run(async {
+        let web = upstream(|_, mut server| async move {
+            server.rest().await;
+        })
+        .await;
+        let proxy = start(TO_WEB, &[("web", &[web], "")]).await;
+        let tcp = TcpStream::connect(proxy.addr).await.expect("connected");
+        let (mut sender, connection) = h2::client::handshake(tcp).await.expect("a handshake");
+        let driver = tokio::task::spawn_local(connection);
+        let request = Request::get("http://x/").body(()).expect("valid");
+        let _response = sender.send_request(request, true).expect("sent");
+        proxy.stat("cluster.web.upstream_rq_active", 1).await;
+        driver.abort();
+        let log = proxy.log(1).await;
+        assert!(log.starts_with("GET / 0 DC "), "{log}");
+        proxy.stat("http.test.downstream_rq_active", 0).await;
+    });
+}
+
+#[test]
+fn a_client_that_takes_no_body_does_not_hold_a_local_reply_for_ever() {
+    let route =
+        "- match: { prefix: / }\n  direct_response: { status: 200, body: { inline_string: hi } }";
+    run(async move {
+        let limits = "stat_prefix: test\n          stream_idle_timeout: 0.1s";
+        let text = |text: String| text.replace("stat_prefix: test", limits);
+        let proxy = super::harness::start_edited(text, route, &[]).await;
+        let tcp = TcpStream::connect(proxy.addr).await.expect("connected");
+        let (mut sender, connection) = h2::client::Builder::new()
+            .initial_window_size(0)
+            .handshake::<_, Bytes>(tcp)
+            .await
+            .expect("a handshake");
+        tokio::task::spawn_local(connection);
+        let request = Request::get("http://x/").body(()).expect("valid");
+        let (response, _) = sender.send_request(request, true).expect("sent");
+        let mut body = response.await.expect("a head").into_body();
+        body.data().await.expect("an end").expect_err("a reset");
+        let log = proxy.log(1).await;
+        assert!(log.starts_with("GET / 200 SI "), "{log}");
     });
 }

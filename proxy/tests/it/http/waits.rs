@@ -231,6 +231,23 @@ fn an_http2_client_without_preface_and_one_that_begins_a_head_and_stops_are_let_
 }
 
 #[test]
+fn a_client_that_leaves_during_an_injected_delay_is_not_waited_for() {
+    let route = "- match: { prefix: / }\n  route: { cluster: web }\n  typed_per_filter_config:\n    \
+                 envoy.filters.http.fault:\n      \
+                 \"@type\": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault\n      \
+                 delay: { fixed_delay: 600s, percentage: { numerator: 100 } }";
+    run(async {
+        let proxy = start(route, &[("web", &[], "")]).await;
+        let mut client = Client::connect(proxy.addr).await;
+        client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        proxy.stat("http.test.downstream_rq_active", 1).await;
+        drop(client);
+        let log = proxy.log(1).await;
+        assert!(log.starts_with("GET / 0 ") && log.contains("DC"), "{log}");
+    });
+}
+
+#[test]
 fn a_header_names_the_destination_where_the_cluster_says_so() {
     run(async {
         let web = upstream(|_, mut server| async move {

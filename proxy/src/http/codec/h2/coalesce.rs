@@ -27,6 +27,8 @@ struct Inner<IO> {
     io: IO,
     queue: Vec<u8>,
     written: usize,
+    /// Bytes that the socket has taken.
+    sent: u64,
     /// The other side has sent something.
     read: bool,
 }
@@ -37,6 +39,7 @@ pub(crate) fn coalesce<IO>(io: IO) -> (Coalesced<IO>, Flusher<IO>) {
         io,
         queue: Vec::new(),
         written: 0,
+        sent: 0,
         read: false,
     }));
     (Coalesced(Rc::clone(&inner)), Flusher(inner))
@@ -47,7 +50,10 @@ impl<IO: AsyncWrite + Unpin> Inner<IO> {
         while self.written < self.queue.len() {
             match ready!(Pin::new(&mut self.io).poll_write(cx, &self.queue[self.written..]))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => self.written += count,
+                count => {
+                    self.written += count;
+                    self.sent += count as u64;
+                }
             }
         }
         self.queue.clear();
@@ -66,6 +72,11 @@ impl<IO: AsyncWrite + Unpin> Flusher<IO> {
         } else {
             inner.poll_drain(cx)
         }
+    }
+
+    /// Bytes that the socket has taken.
+    pub(crate) fn sent(&self) -> u64 {
+        self.0.borrow().sent
     }
 
     /// Whether the other side has sent anything yet.
