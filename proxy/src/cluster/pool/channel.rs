@@ -206,7 +206,10 @@ impl Lease {
             .max_requests
             .is_some_and(|most| ticket.requests >= most)
             || rules.max_duration.is_some_and(|longest| age >= longest);
-        let clean = connection.is_read() && connection.is_written() && !connection.has_input();
+        let clean = connection.is_read()
+            && connection.is_written()
+            && connection.is_flushed()
+            && !connection.has_input();
         if !keep_alive || worn || !clean {
             // Closed before its place is given to others.
             drop(connection);

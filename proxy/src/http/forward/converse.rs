@@ -5,15 +5,16 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use ::http::{Method, StatusCode};
+
 use super::failure::{self, Failure, Sent};
 use super::timeouts::Since;
-use super::upload::{Repeat, Upload};
+use super::upload::Upload;
 use super::{Answer, Load, Plan};
 use crate::cluster::pool::{EndpointPool, Lease};
 use crate::http::codec::h1::encode::Persistence;
 use crate::http::codec::h1::{Framing, HeadLimits};
 use crate::http::codec::leg::{Leg, LegError};
-use crate::http::codec::pump::PumpError;
 use crate::http::connection::Exchange;
 use crate::http::head::{KnownName, ResponseHead, Version};
 use crate::http::introduce;
@@ -30,22 +31,8 @@ pub(super) struct Begun {
 
 /// The wait for a response head.
 struct Waiting {
-    request: Request,
     moved: Instant,
     seen: u64,
-}
-
-/// What is left of the request.
-#[derive(Clone, Copy, Debug)]
-enum Request {
-    /// What earlier attempts have sent of it, then the rest.
-    Repeating(Repeat),
-    /// The rest.
-    Sending,
-    /// Nothing, since then.
-    Sent(Instant),
-    /// The upstream takes no more of it, but may still answer.
-    Unwanted,
 }
 
 /// Sends the body while waiting for the response head.
@@ -56,11 +43,8 @@ pub(super) async fn converse(
     upload: &mut Upload,
     mut begun: Begun,
 ) -> Result<Answer, Failure> {
+    upload.begin();
     let mut waiting = Waiting {
-        request: match upload.repeat() {
-            Repeat::Done => Request::Sending,
-            repeat @ (Repeat::Bytes | Repeat::End) => Request::Repeating(repeat),
-        },
         moved: begun.at,
         seen: upload.bytes(),
     };
@@ -72,7 +56,7 @@ pub(super) async fn converse(
             pass_informational(exchange, down)?;
             continue;
         }
-        note_service_time(exchange, waiting.request, begun.at);
+        note_service_time(exchange, upload.sent().unwrap_or(begun.at));
         let Begun {
             leg,
             lease,
@@ -94,11 +78,7 @@ pub(super) async fn converse(
 }
 
 /// The time from the end of the request to the response.
-fn note_service_time(exchange: &mut Exchange<'_>, request: Request, begun: Instant) {
-    let since = match request {
-        Request::Sent(at) => at,
-        Request::Repeating(_) | Request::Sending | Request::Unwanted => begun,
-    };
+fn note_service_time(exchange: &mut Exchange<'_>, since: Instant) {
     let time = exchange
         .downstream
         .local
@@ -131,9 +111,9 @@ impl Waiting {
         upload: &mut Upload,
         begun: &mut Begun,
     ) -> Poll<Result<(Framing, bool), Failure>> {
-        if let Err(failure) = self.send(cx, (&mut *exchange, &mut *down), upload, begun) {
-            return Poll::Ready(Err(failure));
-        }
+        let moved = upload.poll(cx, down, &mut begun.leg);
+        exchange.record.bytes_received = upload.bytes();
+        moved.map_err(failure::of_client)?;
         if let Poll::Ready(head) = poll_head(cx, exchange, &mut begun.leg) {
             // What is queued on an HTTP/1 connection counts as sent: the kernel may have taken it.
             return Poll::Ready(
@@ -141,8 +121,7 @@ impl Waiting {
             );
         }
         // While something of the request is missing, its sending watches the client.
-        let reading = matches!(self.request, Request::Sending);
-        if !reading && down.poll_gone(cx).is_ready() {
+        if !upload.is_reading() && down.poll_gone(cx).is_ready() {
             return Poll::Ready(Err(Failure::Gone));
         }
         // The client may be waiting for an informational response.
@@ -164,43 +143,6 @@ impl Waiting {
             None => Poll::Pending,
         }
     }
-
-    /// Sends what is left of the request, as far as that is possible now.
-    fn send(
-        &mut self,
-        cx: &mut Context<'_>,
-        (exchange, down): (&mut Exchange<'_>, &mut Leg),
-        upload: &mut Upload,
-        begun: &mut Begun,
-    ) -> Result<(), Failure> {
-        if let Request::Repeating(left) = &mut self.request {
-            match upload.poll_repeat(cx, left, (&*down, &mut begun.leg)) {
-                Poll::Ready(Ok(())) => self.request = Request::Sending,
-                Poll::Ready(Err(error)) => self.unwanted(&error),
-                Poll::Pending => {}
-            }
-        }
-        if matches!(self.request, Request::Sending) {
-            match upload.poll(cx, down, &mut begun.leg) {
-                Poll::Ready(Ok(())) => {
-                    let now = exchange.downstream.local.worker.now();
-                    self.request = Request::Sent(now);
-                }
-                Poll::Ready(Err(PumpError::Sink(error))) => self.unwanted(&error),
-                Poll::Ready(Err(PumpError::Source(error))) => {
-                    return Err(failure::of_client(error));
-                }
-                Poll::Pending => {}
-            }
-            exchange.record.bytes_received = upload.bytes();
-        }
-        Ok(())
-    }
-
-    fn unwanted(&mut self, error: &LegError) {
-        tracing::debug!(%error, "the upstream takes no more of the request");
-        self.request = Request::Unwanted;
-    }
 }
 
 fn poll_head(
@@ -216,13 +158,17 @@ fn poll_head(
             .map_err(LegError::from),
         Leg::Http2(stream) => {
             std::task::ready!(stream.poll_response(cx, head))?;
-            let head_only = exchange.request.method == ::http::Method::HEAD;
-            let framing = if head_only {
-                Framing::Empty
-            } else {
+            let framing = if has_body(&exchange.request.method, head.status) {
                 stream.framing(&head.fields)
+            } else {
+                Framing::Empty
             };
             Poll::Ready(Ok((framing, true)))
         }
     }
+}
+
+/// Whether a response has a body, even one without bytes (RFC 9110 section 6.4.1).
+fn has_body(method: &Method, status: StatusCode) -> bool {
+    *method != Method::HEAD && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }

@@ -83,16 +83,16 @@ impl Failure {
         match self {
             // Not the endpoint's fault.
             Self::Gone | Self::BadRequestBody(_) | Self::NoHost | Self::Overflow => None,
-            Self::TimedOut(Limit::Duration) => None,
+            Self::TimedOut(Limit::Duration | Limit::Idle) => None,
             Self::Connect(_)
             | Self::Refused
             | Self::GoneAway
             | Self::Reset { .. }
             | Self::Terminated { .. }
             | Self::Protocol(_)
-            | Self::TimedOut(
-                Limit::Total | Limit::Try | Limit::TryIdle | Limit::Upstream | Limit::Idle,
-            ) => Some(Outcome::LocalFailure),
+            | Self::TimedOut(Limit::Total | Limit::Try | Limit::TryIdle | Limit::Upstream) => {
+                Some(Outcome::LocalFailure)
+            }
         }
     }
 
@@ -162,5 +162,25 @@ pub(super) fn of_upstream(error: LegError, sent: Sent, reused: bool) -> Failure 
             Failure::Terminated { sent, reused }
         }
         LegError::Http2(_) => Failure::Reset { sent },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_or_a_late_client_says_nothing_of_the_endpoint() {
+        let late = Some(Outcome::LocalFailure);
+        for (limit, outcome) in [
+            (Limit::Idle, None),
+            (Limit::Duration, None),
+            (Limit::Total, late),
+            (Limit::Try, late),
+            (Limit::TryIdle, late),
+            (Limit::Upstream, late),
+        ] {
+            assert_eq!(Failure::TimedOut(limit).outcome(), outcome, "{limit:?}");
+        }
     }
 }

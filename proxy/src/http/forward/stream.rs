@@ -27,7 +27,7 @@ pub(super) async fn respond(
     down: &mut Leg,
     mut answer: Answer,
     plan: &Plan<'_>,
-    request: Upload,
+    mut request: Upload,
 ) -> Result<Ending, Stop> {
     plan.cluster.stats.completed(
         &exchange.downstream.local.shard,
@@ -39,10 +39,11 @@ pub(super) async fn respond(
     exchange.record.details = "via_upstream".into();
     exchange.record.grpc_status = grpc_status(&exchange.response.fields);
     respond::send_head(exchange, down, answer.framing).map_err(|_| Stop::Broken)?;
+    // Whatever comes now, it is passed on.
+    request.keep_no_more();
     let mut bodies = Bodies {
         request,
         response: Pump::default(),
-        request_open: !down.is_read() || !answer.leg.is_written(),
         begun: answer.begun,
         moved: exchange.downstream.local.worker.now(),
         seen: 0,
@@ -76,7 +77,6 @@ fn grpc_status(fields: &crate::http::head::Fields) -> Option<u32> {
 struct Bodies {
     request: Upload,
     response: Pump,
-    request_open: bool,
     /// When the attempt began.
     begun: Instant,
     moved: Instant,
@@ -91,16 +91,8 @@ impl Bodies {
         (down, up): (&mut Leg, &mut Leg),
         plan: &Plan<'_>,
     ) -> Poll<Result<(), Stop>> {
-        if self.request_open {
-            match self.request.poll(cx, down, up) {
-                Poll::Ready(Ok(())) => self.request_open = false,
-                // The upstream has answered: what it does not want of the request is its affair.
-                Poll::Ready(Err(PumpError::Sink(_))) => self.request_open = false,
-                Poll::Ready(Err(PumpError::Source(_))) => {
-                    return Poll::Ready(Err(failure::gone(exchange)));
-                }
-                Poll::Pending => {}
-            }
+        if self.request.poll(cx, down, up).is_err() {
+            return Poll::Ready(Err(failure::gone(exchange)));
         }
         match self.response.poll(cx, up, down) {
             Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
@@ -126,7 +118,7 @@ impl Bodies {
             Poll::Pending => {}
         }
         // Nothing is written while the upstream is silent: a client that leaves shows only here.
-        if !self.request_open && down.poll_gone(cx).is_ready() {
+        if !self.request.is_reading() && down.poll_gone(cx).is_ready() {
             return Poll::Ready(Err(failure::gone(exchange)));
         }
         self.poll_limits(cx, exchange, plan)

@@ -17,27 +17,50 @@ const REPLAY_LIMIT: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Upload {
     pump: Pump,
+    left: Left,
     /// When the end of the client's request was seen.
     pub(super) complete: Option<Instant>,
+    /// No other attempt will follow.
+    last: bool,
 }
 
-/// What an attempt has still to repeat of the body.
+/// What the attempt has still to send of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Repeat {
-    /// The bytes, then the end.
+enum Left {
+    /// The bytes that earlier attempts took from the client, then the rest.
     Bytes,
-    /// The end.
+    /// The end that an earlier attempt took from the client.
     End,
-    /// Nothing.
-    Done,
+    /// The rest.
+    Rest,
+    /// Nothing, since then: the socket has taken it all.
+    Nothing(Instant),
+    /// Nothing: the upstream takes no more of it, but may still answer.
+    Unwanted,
 }
 
 impl Upload {
     pub(super) fn new(exchange: &Exchange<'_>, down: &Leg, plan: &Plan<'_>) -> Self {
         Self {
             pump: pump(exchange, plan),
+            left: Left::Rest,
             complete: down.is_read().then(worker::now),
+            last: false,
         }
+    }
+
+    /// Begins an attempt.
+    pub(super) fn begin(&mut self) {
+        self.left = match (&self.pump.replay, self.pump.has_ended()) {
+            (Replay::Kept { bytes, .. }, _) if !bytes.is_empty() => Left::Bytes,
+            (Replay::Kept { .. } | Replay::Off, true) => Left::End,
+            (Replay::Kept { .. } | Replay::Off | Replay::Lost, _) => Left::Rest,
+        };
+    }
+
+    /// Keeps no more for another attempt than this one has still to repeat.
+    pub(super) fn keep_no_more(&mut self) {
+        self.last = true;
     }
 
     /// Bytes that came from the client.
@@ -54,54 +77,82 @@ impl Upload {
         }
     }
 
-    /// What a new attempt has to repeat.
-    pub(super) fn repeat(&self) -> Repeat {
-        match (&self.pump.replay, self.pump.has_ended()) {
-            (Replay::Kept { bytes, .. }, _) if !bytes.is_empty() => Repeat::Bytes,
-            (Replay::Kept { .. } | Replay::Off, true) => Repeat::End,
-            (Replay::Kept { .. } | Replay::Off | Replay::Lost, _) => Repeat::Done,
+    /// Whether the client is read, so that its leaving shows.
+    pub(super) fn is_reading(&self) -> bool {
+        self.left == Left::Rest && !self.pump.has_ended()
+    }
+
+    /// When the last of the request was written in this attempt.
+    pub(super) fn sent(&self) -> Option<Instant> {
+        match self.left {
+            Left::Nothing(at) => Some(at),
+            Left::Bytes | Left::End | Left::Rest | Left::Unwanted => None,
         }
     }
 
-    /// Sends again what an earlier attempt has already taken from the client, trailers included.
-    pub(super) fn poll_repeat(
-        &self,
-        cx: &mut Context<'_>,
-        left: &mut Repeat,
-        (down, up): (&Leg, &mut Leg),
-    ) -> Poll<Result<(), LegError>> {
-        while *left != Repeat::Done {
-            ready!(up.poll_room(cx))?;
-            match (*left, &self.pump.replay) {
-                (Repeat::Bytes, Replay::Kept { bytes, .. }) => {
-                    up.send_data(cx, Piece::Slice(bytes))?;
-                    *left = if self.pump.has_ended() {
-                        Repeat::End
-                    } else {
-                        Repeat::Done
-                    };
-                }
-                (Repeat::Bytes | Repeat::End | Repeat::Done, _) => {
-                    up.send_end(down.trailers())?;
-                    *left = Repeat::Done;
-                }
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Moves what can be moved. Ready when the body has ended and is written.
+    /// Moves what can be moved, until everything is written.
+    ///
+    /// # Errors
+    /// When the client's leg fails; that the upstream takes no more is no error.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         down: &mut Leg,
         up: &mut Leg,
+    ) -> Result<(), LegError> {
+        if matches!(self.left, Left::Nothing(_) | Left::Unwanted) {
+            return Ok(());
+        }
+        match self.poll_all(cx, down, up) {
+            Poll::Ready(Ok(())) => self.left = Left::Nothing(worker::now()),
+            Poll::Ready(Err(PumpError::Sink(error))) => {
+                tracing::debug!(%error, "the upstream takes no more of the request");
+                self.left = Left::Unwanted;
+            }
+            Poll::Ready(Err(PumpError::Source(error))) => return Err(error),
+            Poll::Pending => {}
+        }
+        Ok(())
+    }
+
+    /// Ready when the body has ended and is written.
+    fn poll_all(
+        &mut self,
+        cx: &mut Context<'_>,
+        down: &mut Leg,
+        up: &mut Leg,
     ) -> Poll<Result<(), PumpError>> {
+        while self.left != Left::Rest {
+            ready!(up.poll_room(cx)).map_err(PumpError::Sink)?;
+            self.repeat(cx, down, up).map_err(PumpError::Sink)?;
+        }
+        if self.last {
+            self.pump.replay = Replay::Off;
+        }
         let moved = self.pump.poll(cx, down, up);
         if self.complete.is_none() && self.pump.has_ended() {
             self.complete = Some(worker::now());
         }
         moved
+    }
+
+    /// Sends again what an earlier attempt has already taken from the client, trailers included.
+    fn repeat(&mut self, cx: &mut Context<'_>, down: &Leg, up: &mut Leg) -> Result<(), LegError> {
+        match (self.left, &self.pump.replay) {
+            (Left::Bytes, Replay::Kept { bytes, .. }) => {
+                up.send_data(cx, Piece::Slice(bytes))?;
+                self.left = if self.pump.has_ended() {
+                    Left::End
+                } else {
+                    Left::Rest
+                };
+            }
+            (Left::Bytes | Left::End | Left::Rest | Left::Nothing(_) | Left::Unwanted, _) => {
+                up.send_end(down.trailers())?;
+                self.left = Left::Rest;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -117,3 +168,6 @@ fn pump(exchange: &Exchange<'_>, plan: &Plan<'_>) -> Pump {
         .map_or(REPLAY_LIMIT, |limit| limit as usize);
     Pump::keeping(limit)
 }
+
+#[cfg(test)]
+mod tests;

@@ -299,3 +299,34 @@ fn a_client_that_takes_no_body_does_not_hold_a_local_reply_for_ever() {
         assert!(log.starts_with("GET / 200 SI "), "{log}");
     });
 }
+
+#[test]
+fn responses_that_have_no_body_reach_http1_clients_without_one() {
+    run(async {
+        let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let web = socket.local_addr().expect("bound");
+        tokio::task::spawn_local(async move {
+            let (tcp, _) = socket.accept().await.expect("accepted");
+            let mut connection = h2::server::handshake(tcp).await.expect("a preface");
+            while let Some(Ok((request, mut respond))) = connection.accept().await {
+                let status = request.uri().path()[1..].to_owned();
+                let response = Response::builder().status(status.as_str());
+                let response = response.body(()).expect("valid");
+                // The end comes later than the head.
+                let mut send = respond.send_response(response, false).expect("sent");
+                send.send_data(Bytes::new(), true).expect("sent");
+            }
+        });
+        let proxy = start(TO_WEB, &[("web", &[web], HTTP2)]).await;
+        let mut client = Client::connect(proxy.addr).await;
+        for request in ["GET /204", "GET /304", "HEAD /200", "GET /204"] {
+            client
+                .send(&format!("{request} HTTP/1.1\r\nhost: x\r\n\r\n"))
+                .await;
+            let all = client.until("\r\n\r\n").await;
+            assert!(all.starts_with("HTTP/1.1 "), "{request}: {all}");
+            let framed = all.contains("transfer-encoding") || all.contains("content-length");
+            assert!(!framed, "{request}: {all}");
+        }
+    });
+}

@@ -215,6 +215,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         matches!(self.writing, Writing::Head)
     }
 
+    /// Whether the socket has taken everything that was queued.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.output.is_empty()
+    }
+
     /// Queues a request head.
     pub(crate) fn send_request(
         &mut self,

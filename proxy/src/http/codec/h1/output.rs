@@ -38,6 +38,10 @@ impl Output {
         &mut self.queue
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.len() == self.written
+    }
+
     pub(super) fn has_room(&self) -> bool {
         self.queue.len() - self.written < HIGH_WATER
     }
