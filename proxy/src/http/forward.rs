@@ -13,6 +13,7 @@ mod upload;
 
 pub(crate) use self::failure::gone;
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -50,6 +51,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) asked: Asked,
     /// The request may become another protocol.
     pub(crate) upgrade: bool,
+    /// The authority that an endpoint's name replaced is in `x-forwarded-host`.
+    pub(crate) host_kept: Cell<bool>,
 }
 
 /// A response that has begun.
@@ -156,6 +159,7 @@ fn plan<'a>(
         timeouts,
         asked,
         upgrade,
+        host_kept: Cell::new(false),
     })
 }
 

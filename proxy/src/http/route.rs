@@ -122,10 +122,19 @@ pub struct RouteTimeouts {
     pub idle: IdleTimeout,
     /// The whole stream.
     pub max_stream: Option<Duration>,
-    /// The client's `grpc-timeout` counts, up to this; `Some(None)` is without a bound.
-    pub grpc_header_max: Option<Option<Duration>>,
-    /// Subtracted from the client's `grpc-timeout`.
-    pub grpc_header_offset: Option<Duration>,
+    /// The client's `grpc-timeout` takes the place of `max_stream` (`grpc_timeout_header_max`).
+    pub grpc_stream: Option<GrpcTimeout>,
+    /// The client's `grpc-timeout` takes the place of `total` (`max_grpc_timeout`, which is older).
+    pub grpc_total: Option<GrpcTimeout>,
+}
+
+/// How far the client's `grpc-timeout` counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GrpcTimeout {
+    /// Up to this; `None` is without a bound.
+    pub most: Option<Duration>,
+    /// Subtracted from it.
+    pub offset: Duration,
 }
 
 /// The idle timeout of a route's streams.

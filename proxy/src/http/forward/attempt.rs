@@ -78,8 +78,8 @@ fn begin(
     if matches!(plan.to.host, HostRewrite::Endpoint)
         && let Some(name) = &pool.endpoint.facts.hostname
     {
-        let first = exchange.record.attempts == 1;
-        replace_authority(exchange, name, plan.to.append_forwarded_host && first);
+        let keep = plan.to.append_forwarded_host && !plan.host_kept.replace(true);
+        replace_authority(exchange, name, keep);
     }
     introduce::to_server(exchange, channel.facts());
     exchange.record.upstream = Some(Rc::clone(channel.facts()));

@@ -11,7 +11,7 @@ use super::Plan;
 use crate::http::connection::Exchange;
 use crate::http::head::{Fields, KnownName};
 use crate::http::local_reply::LocalReply;
-use crate::http::route::{Forward, IdleTimeout};
+use crate::http::route::{Forward, GrpcTimeout, IdleTimeout};
 use crate::telemetry::access_log::ResponseFlags;
 
 /// The limits that apply to one request.
@@ -24,8 +24,6 @@ pub(crate) struct Timeouts {
     pub(crate) per_try_idle: Option<Duration>,
     /// Without a byte either way.
     pub(crate) idle: Option<Duration>,
-    /// The end that the caller set with `grpc-timeout`.
-    pub(crate) grpc_end: Option<Instant>,
     /// The end of the stream, whatever happens.
     pub(crate) end: Option<Instant>,
     /// From the begin of an attempt to the end of its response, as the cluster says.
@@ -125,12 +123,20 @@ impl Timeouts {
         let limits = &to.timeouts;
         let manager = &exchange.downstream.site.config.timeouts;
         let fields = &exchange.request.fields;
-        let stream = limits.max_stream.or(manager.max_stream_duration);
-        let grpc = limits
-            .grpc_header_max
-            .and_then(|most| grpc_limit(fields, most, limits.grpc_header_offset));
-        let total =
-            milliseconds(fields, KnownName::XEnvoyUpstreamRqTimeoutMs).unwrap_or(limits.total);
+        let asked = fields
+            .get_known(KnownName::GrpcTimeout)
+            .and_then(grpc_timeout);
+        let stream = match asked.zip(limits.grpc_stream) {
+            Some((asked, limit)) => Some(stream_limit(asked, limit)),
+            None => limits.max_stream.or(manager.max_stream_duration),
+        };
+        let total = match limits.grpc_total {
+            Some(limit) if exchange.request.is_grpc() => {
+                total_limit(asked.unwrap_or_default(), limit)
+            }
+            Some(_) | None => limits.total,
+        };
+        let total = milliseconds(fields, KnownName::XEnvoyUpstreamRqTimeoutMs).unwrap_or(total);
         let per_try = to.retry.as_ref().and_then(|retry| retry.per_try_timeout);
         let per_try =
             milliseconds(fields, KnownName::XEnvoyUpstreamRqPerTryTimeoutMs).unwrap_or(per_try);
@@ -150,7 +156,6 @@ impl Timeouts {
                 .as_ref()
                 .and_then(|retry| retry.per_try_idle_timeout),
             idle,
-            grpc_end: grpc.map(|limit| start + limit),
             end: stream.map(|limit| start + limit),
             upstream: upstream.and_then(|pool| pool.cluster.config.connections.max_stream_duration),
         }
@@ -159,11 +164,7 @@ impl Timeouts {
     /// The end of all attempts, pauses included.
     pub(super) fn over(&self, complete: Option<Instant>) -> Option<(Instant, Limit)> {
         let total = complete.zip(self.total).map(|(since, limit)| since + limit);
-        earliest([
-            (total, Limit::Total),
-            (self.grpc_end, Limit::Total),
-            (self.end, Limit::Duration),
-        ])
+        earliest([(total, Limit::Total), (self.end, Limit::Duration)])
     }
 
     /// The first limit of an attempt that waits for its response.
@@ -218,20 +219,24 @@ fn milliseconds(fields: &Fields, name: KnownName) -> Option<Option<Duration>> {
     Some((number > 0).then(|| Duration::from_millis(number)))
 }
 
-fn grpc_limit(
-    fields: &Fields,
-    most: Option<Duration>,
-    offset: Option<Duration>,
-) -> Option<Duration> {
-    let asked = grpc_timeout(fields.get_known(KnownName::GrpcTimeout)?)?;
-    let asked = match offset {
-        Some(offset) if asked > offset => asked - offset,
-        Some(_) | None => asked,
+/// The life of a stream that was `asked` for: first the bound, then the offset.
+fn stream_limit(asked: Duration, limit: GrpcTimeout) -> Duration {
+    let bounded = limit.most.map_or(asked, |most| asked.min(most));
+    bounded.saturating_sub(limit.offset)
+}
+
+/// The route's timeout as it was `asked` for; zero is none. First the offset, unless nothing would be left, then the
+/// bound.
+fn total_limit(asked: Duration, limit: GrpcTimeout) -> Option<Duration> {
+    let less = if asked > limit.offset {
+        asked - limit.offset
+    } else {
+        asked
     };
-    Some(
-        most.filter(|most| !most.is_zero())
-            .map_or(asked, |most| asked.min(most)),
-    )
+    [Some(less).filter(|less| !less.is_zero()), limit.most]
+        .into_iter()
+        .flatten()
+        .min()
 }
 
 /// `grpc-timeout` (gRPC over HTTP/2, "Requests"): up to eight digits and a unit.
@@ -262,7 +267,6 @@ mod tests {
             per_try: Some(Duration::from_secs(2)),
             per_try_idle: None,
             idle: Some(Duration::from_secs(300)),
-            grpc_end: None,
             end: None,
             upstream: None,
         }
@@ -322,6 +326,27 @@ mod tests {
             Limit::Total.reply(false).status,
             StatusCode::GATEWAY_TIMEOUT
         );
+    }
+
+    #[test]
+    fn what_a_grpc_client_asks_for_is_bounded_and_shortened() {
+        let seconds = Duration::from_secs;
+        for (asked, most, offset, stream, total) in [
+            (10, None, 0, 10, Some(10)),
+            (10, Some(4), 1, 3, Some(4)),
+            (10, Some(4), 8, 0, Some(2)),
+            (10, None, 10, 0, Some(10)),
+            (0, None, 1, 0, None),
+            (0, Some(4), 1, 0, Some(4)),
+        ] {
+            let limit = GrpcTimeout {
+                most: most.map(seconds),
+                offset: seconds(offset),
+            };
+            let given = (seconds(asked), limit);
+            assert_eq!(stream_limit(given.0, limit), seconds(stream), "{given:?}");
+            assert_eq!(total_limit(given.0, limit), total.map(seconds), "{given:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A second delivery happens only where it is safe.
 
-use super::harness::{Client, closed_port, run, start, upstream};
+use super::harness::{Client, closed_port, run, start, start_edited, upstream};
 
 const RETRY_503: &str = r#"
 - match: { prefix: / }
@@ -272,5 +272,45 @@ fn who_is_rate_limited_is_not_asked_again() {
         let proxy = start(RETRY_503, &[("web", &[web], "")]).await;
         let all = ask(proxy.addr, "PUT", "").await;
         assert!(all.starts_with("HTTP/1.1 503 "), "{all}");
+    });
+}
+
+#[test]
+fn the_host_that_an_endpoints_name_replaced_is_told_by_whichever_attempt_connects() {
+    let route = r#"
+- match: { prefix: / }
+  route:
+    cluster: web
+    auto_host_rewrite: true
+    append_x_forwarded_host: true
+    retry_policy: { retry_on: "5xx,connect-failure", num_retries: 3, retry_back_off: { base_interval: 0.001s } }
+"#;
+    run(async move {
+        let web = upstream(|number, mut server| async move {
+            let head = server.until("hi").await;
+            assert!(head.contains("host: web.example\r\n"), "{head}");
+            assert!(head.contains("x-forwarded-host: x\r\n"), "{head}");
+            let status = if number % 2 == 0 {
+                "503 Busy"
+            } else {
+                "200 OK"
+            };
+            server
+                .send(&format!(
+                    "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                ))
+                .await;
+        })
+        .await;
+        let dead = closed_port().await;
+        let name = |text: String| {
+            let named = "- endpoint: { hostname: web.example, address";
+            text.replace("- endpoint: { address", named)
+        };
+        let proxy = start_edited(name, route, &[("web", &[dead, web], "")]).await;
+        for _ in 0..2 {
+            let all = ask(proxy.addr, "PUT", "").await;
+            assert!(all.starts_with("HTTP/1.1 200 "), "{all}");
+        }
     });
 }

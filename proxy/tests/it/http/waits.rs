@@ -274,3 +274,23 @@ fn a_header_names_the_destination_where_the_cluster_says_so() {
         client.until("\r\n\r\nok").await;
     });
 }
+
+#[test]
+fn the_deadline_of_a_grpc_client_ends_its_stream_with_deadline_exceeded() {
+    let route = "- match: { prefix: / }\n  route: { cluster: web, timeout: 0s, max_stream_duration: { grpc_timeout_header_max: 0s } }";
+    run(async {
+        let web = upstream(|_, mut server| async move {
+            server.rest().await;
+        })
+        .await;
+        let proxy = start(route, &[("web", &[web], "")]).await;
+        let mut client = Client::connect(proxy.addr).await;
+        client
+            .send("POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/grpc\r\ngrpc-timeout: 100m\r\ncontent-length: 0\r\n\r\n")
+            .await;
+        let all = client.until("\r\n\r\n").await;
+        assert!(all.contains("\r\ngrpc-status: 4\r\n"), "{all}");
+        let log = proxy.log(1).await;
+        assert!(log.starts_with("POST / 200 - "), "{log}");
+    });
+}

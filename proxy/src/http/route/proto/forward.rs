@@ -21,7 +21,9 @@ use crate::config::wire::{
 use crate::http::config::Upgrade;
 use crate::http::filter::{PerFilter, proto as filters};
 use crate::http::route::action::Priority;
-use crate::http::route::{Forward, HostRewrite, IdleTimeout, PathRewrite, RouteTimeouts};
+use crate::http::route::{
+    Forward, GrpcTimeout, HostRewrite, IdleTimeout, PathRewrite, RouteTimeouts,
+};
 use crate::matcher::proto as matcher;
 
 const TOTAL: Duration = Duration::from_secs(15);
@@ -89,10 +91,10 @@ pub(super) fn read(
         .map(|policy| retry::policy(cx, policy))
         .transpose()
         .map_err(at("retry_policy"))?;
-    let grpc = Grpc {
-        max: max_grpc_timeout,
-        offset: grpc_timeout_offset,
-    };
+    let grpc_total = grpc(
+        ("max_grpc_timeout", max_grpc_timeout),
+        ("grpc_timeout_offset", grpc_timeout_offset),
+    )?;
     Ok(Forward {
         cluster: clusters::read(cx, cluster_specifier, &around)?,
         cluster_not_found: match known(
@@ -107,7 +109,7 @@ pub(super) fn read(
         path: path(prefix_rewrite, regex_rewrite)?,
         host: host(host_rewrite_specifier)?,
         append_forwarded_host: append_x_forwarded_host,
-        timeouts: timeouts((timeout, idle_timeout), grpc, max_stream_duration)?,
+        timeouts: timeouts((timeout, idle_timeout), grpc_total, max_stream_duration)?,
         retry: own_retry.map(Arc::new).or_else(|| outer.retry.clone()),
         hash: hash::policies(hash_policy)?,
         upgrades: each("upgrade_configs", upgrade_configs, upgrade)?,
@@ -161,15 +163,21 @@ fn host(specifier: Option<HostRewriteSpecifier>) -> Read<HostRewrite> {
     })
 }
 
-/// The older fields about `grpc-timeout`.
-struct Grpc {
-    max: Option<gp::Duration>,
-    offset: Option<gp::Duration>,
+/// What two fields say of `grpc-timeout`; without the first it does not count.
+fn grpc(
+    (max_field, max): (&'static str, Option<gp::Duration>),
+    (offset_field, offset): (&'static str, Option<gp::Duration>),
+) -> Read<Option<GrpcTimeout>> {
+    let offset = duration(offset_field, offset)?.unwrap_or_default();
+    Ok(duration(max_field, max)?.map(|max| GrpcTimeout {
+        most: Some(max).filter(|max| !max.is_zero()),
+        offset,
+    }))
 }
 
 fn timeouts(
     (total, idle): (Option<gp::Duration>, Option<gp::Duration>),
-    old: Grpc,
+    grpc_total: Option<GrpcTimeout>,
     stream: Option<ra::MaxStreamDuration>,
 ) -> Read<RouteTimeouts> {
     let ra::MaxStreamDuration {
@@ -177,11 +185,6 @@ fn timeouts(
         grpc_timeout_header_max,
         grpc_timeout_header_offset,
     } = stream.unwrap_or_default();
-    let header_max = duration(
-        "max_stream_duration.grpc_timeout_header_max",
-        grpc_timeout_header_max.or(old.max),
-    )?;
-    let offset = grpc_timeout_header_offset.or(old.offset);
     Ok(RouteTimeouts {
         total: limit("timeout", total, Some(TOTAL))?,
         idle: match duration("idle_timeout", idle)? {
@@ -194,8 +197,17 @@ fn timeouts(
             max_stream_duration,
             None,
         )?,
-        grpc_header_max: header_max.map(|max| Some(max).filter(|max| !max.is_zero())),
-        grpc_header_offset: duration("max_stream_duration.grpc_timeout_header_offset", offset)?,
+        grpc_stream: grpc(
+            (
+                "max_stream_duration.grpc_timeout_header_max",
+                grpc_timeout_header_max,
+            ),
+            (
+                "max_stream_duration.grpc_timeout_header_offset",
+                grpc_timeout_header_offset,
+            ),
+        )?,
+        grpc_total,
     })
 }
 
