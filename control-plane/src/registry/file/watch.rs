@@ -28,8 +28,10 @@ type Identity = (u64, u64);
 impl Watch {
     pub(super) fn new(root: &Path) -> Self {
         let (_, wake) = mpsc::channel(1);
+        // Events carry absolute paths. Links stay as they are: they may be swapped.
+        let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
         let mut watch = Self {
-            root: root.to_owned(),
+            root,
             wake,
             watcher: None,
             watched: None,
@@ -133,4 +135,27 @@ fn identity(root: &Path) -> Option<Identity> {
     use std::os::unix::fs::MetadataExt;
     let metadata = std::fs::metadata(root).ok()?;
     Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Component;
+
+    /// The path of an absolute `directory` as seen from where the process runs.
+    fn relative(directory: &Path) -> PathBuf {
+        let here = std::env::current_dir().unwrap();
+        let up = here.components().skip(1).map(|_| Component::ParentDir);
+        up.chain(directory.components().skip(1)).collect()
+    }
+
+    #[tokio::test]
+    async fn file_events_of_a_relative_directory_arrive() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = relative(directory.path());
+        let mut watch = Watch::new(&root);
+        std::fs::write(root.join("a.yaml"), "").unwrap();
+        let event = tokio::time::timeout(Duration::from_secs(30), watch.wake.recv());
+        assert_eq!(event.await.expect("an event, without the clock"), Some(()));
+    }
 }
