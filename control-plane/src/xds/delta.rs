@@ -86,6 +86,7 @@ fn unsubscribe(watch: &mut Watch, name: &str) {
         watch.wildcard = false;
         watch.set = None;
         watch.retained.clear();
+        watch.resumed.clear();
         return;
     }
     watch.unsubscribe(name);
@@ -103,7 +104,7 @@ pub(super) fn update(watch: &mut Watch, view: &View, hold: bool) -> Option<Updat
     if watch.wildcard && (watch.owed.answer_all || watch.owed.check_all) {
         whole(watch, &view.set(watch.kind), &mut update, hold);
     }
-    named(watch, view, &mut update);
+    named(watch, view, &mut update, hold);
     release(watch, &mut update, hold);
     watch.owed = super::watch::Owed::default();
     let silent = update.resources.is_empty() && update.removed.is_empty() && !must_answer;
@@ -134,7 +135,8 @@ fn whole(watch: &mut Watch, new: &Arc<ResourceSet>, update: &mut Update, hold: b
     if same && !watch.owed.answer_all {
         return;
     }
-    let resumed = std::mem::take(&mut watch.resumed);
+    let mut resumed = std::mem::take(&mut watch.resumed);
+    let first = old.is_none() && resumed.is_empty();
     let unsure = std::mem::take(&mut watch.unsure);
     for (name, resource) in new.iter() {
         let kept = watch.retained.remove(name).map(|r| r.version);
@@ -144,6 +146,9 @@ fn whole(watch: &mut Watch, new: &Arc<ResourceSet>, update: &mut Update, hold: b
                 .map(|r| r.version)
         };
         let held = kept.or_else(set).or_else(|| resumed.get(name).copied());
+        if held.is_none() && !first {
+            update.added.push(name.clone());
+        }
         if held != Some(resource.version) {
             update.changed.push(name.clone());
             update.resources.push(resource.clone());
@@ -152,7 +157,8 @@ fn whole(watch: &mut Watch, new: &Arc<ResourceSet>, update: &mut Update, hold: b
         }
     }
     let gone = |name: &Name| new.get(name).is_none() && !watch.names.contains_key(name);
-    update.removed.extend(resumed.into_keys().filter(gone));
+    resumed.retain(|name, _| gone(name));
+    watch.resumed = resumed;
     let Some(old) = old else { return };
     for (name, resource) in old.iter().filter(|(name, _)| gone(name)) {
         if hold {
@@ -163,7 +169,7 @@ fn whole(watch: &mut Watch, new: &Arc<ResourceSet>, update: &mut Update, hold: b
     }
 }
 
-fn named(watch: &mut Watch, view: &View, update: &mut Update) {
+fn named(watch: &mut Watch, view: &View, update: &mut Update, hold: bool) {
     let mut again = Vec::new();
     for (name, must) in watch.take_named() {
         let held = watch.names.get(&name).copied().unwrap_or(Held::Nothing);
@@ -180,6 +186,9 @@ fn named(watch: &mut Watch, view: &View, update: &mut Update) {
                 } else if watch.unsure.contains(&name) {
                     again.push(resource);
                 }
+            }
+            None if hold && !must && matches!(held, Held::Version(_)) => {
+                watch.late.insert(name);
             }
             None if must || held != Held::Absent => {
                 watch.names.insert(name.clone(), Held::Absent);
@@ -199,9 +208,13 @@ fn named(watch: &mut Watch, view: &View, update: &mut Update) {
 
 /// Lets go of what was retained once nothing refers to it.
 fn release(watch: &mut Watch, update: &mut Update, hold: bool) {
-    if !hold {
-        update
-            .removed
-            .extend(watch.retained.drain().map(|(name, _)| name));
+    if hold {
+        return;
+    }
+    let retained = watch.retained.drain().map(|(name, _)| name);
+    update.removed.extend(retained);
+    if watch.wildcard {
+        let resumed = watch.resumed.drain().map(|(name, _)| name);
+        update.removed.extend(resumed);
     }
 }

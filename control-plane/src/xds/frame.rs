@@ -181,8 +181,8 @@ mod tests {
         Update {
             resources,
             removed: vec!["x".into(), "y".into()],
-            changed: Vec::new(),
             version: 255,
+            ..Update::default()
         }
     }
 

@@ -2,10 +2,12 @@
 //!
 //! Order within a push: clusters, endpoints, listeners, routes, the rest. A later type waits while an earlier one that
 //! it refers to is held back by an unacknowledged response. Clusters disappear last, after the listeners and routes
-//! that may have referred to them were accepted (Envoy's "make before break").
+//! that may have referred to them were accepted (Envoy's "make before break"); their endpoints stay as long. Listeners
+//! and routes wait until the client has taken in the endpoints of new clusters, which it asks for once it knows these.
 
 use std::collections::BTreeMap;
 
+use tokio::time::{Duration, Instant};
 use xds_proto::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use xds_proto::resource::ResourceKind;
 
@@ -15,6 +17,14 @@ use crate::push::{Pending, View};
 use super::status::TypeStatus;
 use super::watch::{Change, MAX_NAMES, Update, Watch};
 use super::{delta, sotw};
+
+mod warming;
+
+use warming::Warming;
+
+/// How long what the client has not asked for holds up what it has: endpoints of new clusters hold up routes, and the
+/// listeners and routes of a client that reconnects hold up removals.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The two ways to speak xDS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +39,10 @@ pub(crate) enum Dialect {
 pub(super) struct Session {
     dialect: Dialect,
     watches: BTreeMap<ResourceKind, Watch>,
+    /// New clusters whose endpoints the client does not have yet.
+    warming: Warming,
+    /// The client came with clusters from an earlier stream, and with listeners and routes that it asks for until then.
+    resuming: Option<Instant>,
 }
 
 /// A response to send.
@@ -51,6 +65,8 @@ impl Session {
         Self {
             dialect,
             watches: BTreeMap::new(),
+            warming: Warming::default(),
+            resuming: None,
         }
     }
 
@@ -61,6 +77,9 @@ impl Session {
         request: DeltaDiscoveryRequest,
     ) -> Result<(), TooManyNames> {
         let watch = self.watches.entry(kind).or_insert_with(|| Watch::new(kind));
+        if kind == ResourceKind::Cluster && !request.initial_resource_versions.is_empty() {
+            self.resuming = Some(Instant::now() + PATIENCE);
+        }
         let asked = request
             .resource_names_subscribe
             .len()
@@ -109,15 +128,23 @@ impl Session {
     }
 
     /// Everything that can be said now, in the order in which it must be said.
-    pub(super) fn flush(&mut self, view: &View) -> Vec<Response> {
+    pub(super) fn flush(&mut self, view: &View, now: Instant) -> Vec<Response> {
         let mut out = Vec::new();
+        self.resuming = self.resuming.filter(|until| now < *until);
+        self.warming.look(&self.watches, now);
         for kind in ResourceKind::ALL {
-            if !self.must_wait(kind) {
-                self.send(kind, view, &mut out);
+            match self.must_wait(kind) {
+                true => self.answer(kind, view, &mut out),
+                false => self.send(kind, view, &mut out),
             }
         }
         self.let_go(view, &mut out);
         out
+    }
+
+    /// When there may be something to send although nothing happens.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        self.resuming.into_iter().chain(self.warming.until()).min()
     }
 
     /// Status of every type that the client uses.
@@ -128,7 +155,7 @@ impl Session {
             .collect()
     }
 
-    /// A push of `kind` waits for a type that it refers to. Answers never wait.
+    /// A push of `kind` waits for a type that it refers to.
     fn must_wait(&self, kind: ResourceKind) -> bool {
         let needs: &[ResourceKind] = match kind {
             ResourceKind::Listener => &[ResourceKind::Cluster],
@@ -141,18 +168,28 @@ impl Session {
             | ResourceKind::ExtensionConfig
             | ResourceKind::NameTable => &[],
         };
-        let asked = self
-            .watches
-            .get(&kind)
-            .is_some_and(|watch| watch.owed.is_answer());
-        !asked
-            && needs
-                .iter()
-                .any(|need| self.watches.get(need).is_some_and(Watch::is_blocked))
+        let blocked = |need| self.watches.get(need).is_some_and(Watch::is_blocked);
+        !needs.is_empty() && !self.warming.is_empty() || needs.iter().any(blocked)
+    }
+
+    /// Sends what the client itself waits for: answers never wait.
+    fn answer(&mut self, kind: ResourceKind, view: &View, out: &mut Vec<Response>) {
+        let Some(watch) = self.watches.get_mut(&kind) else {
+            return;
+        };
+        if !watch.owed.is_answer() {
+            return;
+        }
+        let rest = watch.owed.put_off();
+        self.send(kind, view, out);
+        if let Some(watch) = self.watches.get_mut(&kind) {
+            watch.owed.add(rest);
+        }
     }
 
     fn send(&mut self, kind: ResourceKind, view: &View, out: &mut Vec<Response>) {
-        let hold = kind == ResourceKind::Cluster && !self.referrers_settled();
+        let referred = matches!(kind, ResourceKind::Cluster | ResourceKind::Endpoint);
+        let hold = referred && !self.referrers_settled();
         let Some(watch) = self.watches.get_mut(&kind) else {
             return;
         };
@@ -165,6 +202,7 @@ impl Session {
         };
         let Some(mut update) = update else { return };
         let changed = std::mem::take(&mut update.changed);
+        let added = std::mem::take(&mut update.added);
         let parts = match self.dialect {
             Dialect::Delta => update.parts(),
             Dialect::StateOfTheWorld => vec![update],
@@ -177,6 +215,7 @@ impl Session {
         out.extend(watch.sent(parts).into_iter().map(response));
         if kind == ResourceKind::Cluster {
             self.refresh_endpoints(&changed);
+            self.warming.begin(added, view, Instant::now() + PATIENCE);
         }
     }
 
@@ -194,22 +233,25 @@ impl Session {
             ResourceKind::Route,
             ResourceKind::VirtualHost,
         ];
-        referrers
-            .iter()
-            .filter_map(|kind| self.watches.get(kind))
-            .all(Watch::is_settled)
+        let asked = |kind| self.watches.contains_key(&kind);
+        let all_asked = asked(ResourceKind::Listener) && asked(ResourceKind::Route);
+        let resumed = all_asked || self.resuming.is_none();
+        resumed
+            && referrers
+                .iter()
+                .filter_map(|kind| self.watches.get(kind))
+                .all(Watch::is_settled)
     }
 
-    /// Sends the removals of clusters that were held back.
+    /// Sends the removals that were held back.
     fn let_go(&mut self, view: &View, out: &mut Vec<Response>) {
         if !self.referrers_settled() {
             return;
         }
-        if let Some(clusters) = self.watches.get_mut(&ResourceKind::Cluster)
-            && !clusters.retained.is_empty()
-        {
-            clusters.owed.check_all = true;
-            self.send(ResourceKind::Cluster, view, out);
+        for kind in [ResourceKind::Cluster, ResourceKind::Endpoint] {
+            if self.watches.get_mut(&kind).is_some_and(Watch::recall) {
+                self.send(kind, view, out);
+            }
         }
     }
 }

@@ -135,6 +135,13 @@ fn whole(watch: &mut Watch, view: &View, update: &mut Update, hold: bool) -> boo
             old.get(&r.name)
                 .is_some_and(|held| held.version != r.version)
         };
+        let added = |name: &&Name| old.get(name).is_none();
+        update.added = new
+            .iter()
+            .map(|(name, _)| name)
+            .filter(added)
+            .cloned()
+            .collect();
         update.changed = new
             .iter()
             .map(|(_, r)| r)

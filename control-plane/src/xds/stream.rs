@@ -180,12 +180,14 @@ impl Stream {
             if !self.flush().await {
                 return Ok(());
             }
+            let look = self.session.next_look();
             tokio::select! {
                 request = requests.next() => match request? {
                     Some(request) => self.on_request(request)?,
                     None => return Ok(()),
                 },
                 pending = mailbox.take() => self.on_push(&pending),
+                () = passed(look) => {}
                 () = self.feed.closed() => return Ok(()),
                 () = raised(&mut drain) => {
                     return Err(Status::unavailable("the control plane is restarting; reconnect"));
@@ -227,7 +229,9 @@ impl Stream {
 
     /// Sends what can be sent. False when the client is gone.
     async fn flush(&mut self) -> bool {
-        let responses = self.session.flush(self.seat.view());
+        let responses = self
+            .session
+            .flush(self.seat.view(), tokio::time::Instant::now());
         let pushed = !responses.is_empty();
         for response in responses {
             let nonce = format!("{:x}", response.nonce);
@@ -251,6 +255,14 @@ impl Stream {
             crate::metrics::converged(since.elapsed());
         }
         true
+    }
+}
+
+/// Returns at that time; never without one.
+async fn passed(time: Option<tokio::time::Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

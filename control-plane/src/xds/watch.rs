@@ -1,6 +1,6 @@
 //! One resource type on one stream: what the client wants, what it holds, what we await an answer for.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use xds_proto::resource::ResourceKind;
@@ -29,10 +29,13 @@ pub(super) struct Watch {
     pub(super) names: HashMap<Name, Held>,
     /// What a wildcard client holds, as of the last response.
     pub(super) set: Option<Arc<ResourceSet>>,
-    /// What a reconnected client said it holds (`initial_resource_versions`), until the first answer.
+    /// What a reconnected client said it holds (`initial_resource_versions`), until the first answer; of a wildcard what
+    /// is gone since, until nothing can refer to it any more.
     pub(super) resumed: HashMap<Name, u64>,
     /// Removed from the set, but kept by the client until nothing can refer to it any more.
     pub(super) retained: HashMap<Name, Arc<Resource>>,
+    /// Named and gone, but kept by the client until nothing can refer to it any more.
+    pub(super) late: BTreeSet<Name>,
     /// Part of a rejected response: sent again with the next change, whatever the client holds.
     pub(super) unsure: BTreeSet<Name>,
     pub(super) owed: Owed,
@@ -82,6 +85,8 @@ pub(super) struct Update {
     pub(super) removed: Vec<Name>,
     /// Those of `resources` that differ from what the client held.
     pub(super) changed: Vec<Name>,
+    /// Those of `resources` that a wildcard client did not have before; none in the first answer of all.
+    pub(super) added: Vec<Name>,
     /// Version of the whole subscribed state.
     pub(super) version: u64,
 }
@@ -102,6 +107,23 @@ impl Owed {
         !self.answer_all && !self.check_all && self.answer.is_empty() && self.check.is_empty()
     }
 
+    /// Takes out what may wait longer than the answers.
+    pub(super) fn put_off(&mut self) -> Self {
+        Self {
+            check: std::mem::take(&mut self.check),
+            check_all: std::mem::take(&mut self.check_all),
+            ..Self::default()
+        }
+    }
+
+    /// Puts back what was put off.
+    pub(super) fn add(&mut self, other: Self) {
+        self.answer.extend(other.answer);
+        self.answer_all |= other.answer_all;
+        self.check.extend(other.check);
+        self.check_all |= other.check_all;
+    }
+
     /// Whether the client itself waits for it.
     pub(super) fn is_answer(&self) -> bool {
         self.answer_all || !self.answer.is_empty()
@@ -118,6 +140,7 @@ impl Watch {
             set: None,
             resumed: HashMap::new(),
             retained: HashMap::new(),
+            late: BTreeSet::new(),
             unsure: BTreeSet::new(),
             owed: Owed::default(),
             in_flight: VecDeque::new(),
@@ -148,6 +171,20 @@ impl Watch {
     /// Whether a push is held back until the client answers.
     pub(super) fn is_blocked(&self) -> bool {
         !self.owed.is_empty() && !self.may_send()
+    }
+
+    /// What was sent and is not answered yet.
+    pub(super) fn unanswered(&self) -> HashSet<&Name> {
+        self.in_flight.iter().flat_map(|sent| &sent.names).collect()
+    }
+
+    /// Owes the removals that were held back. Whether there are any.
+    pub(super) fn recall(&mut self) -> bool {
+        let whole = !self.retained.is_empty() || self.wildcard && !self.resumed.is_empty();
+        self.owed.check_all |= whole;
+        let named = !self.late.is_empty();
+        self.owed.check.append(&mut self.late);
+        whole || named
     }
 
     /// Settles the response that `nonce` answers, together with all before it.
@@ -238,6 +275,7 @@ impl Watch {
         self.names.remove(name);
         self.owed.answer.remove(name);
         self.owed.check.remove(name);
+        self.late.remove(name);
         self.unsure.remove(name);
     }
 
@@ -299,7 +337,8 @@ impl Update {
         let Self {
             resources,
             removed,
-            changed: _, // what became of them is settled before anything is sent
+            changed: _, // what became of these is settled before anything is sent
+            added: _,
             version,
         } = self;
         let part = || Self {
@@ -351,8 +390,8 @@ mod tests {
         Update {
             resources: sizes.iter().enumerate().map(resource).collect(),
             removed: vec!["gone".into()],
-            changed: Vec::new(),
             version: 7,
+            ..Update::default()
         }
     }
 

@@ -64,7 +64,12 @@ impl Mesh {
     }
 
     fn flush(&mut self) -> Vec<String> {
-        self.session.flush(&self.view).iter().map(print).collect()
+        self.flush_at(Instant::now())
+    }
+
+    fn flush_at(&mut self, now: Instant) -> Vec<String> {
+        let responses = self.session.flush(&self.view, now);
+        responses.iter().map(print).collect()
     }
 
     fn delta(&mut self, kind: ResourceKind, request: DeltaDiscoveryRequest) -> Vec<String> {
@@ -143,6 +148,15 @@ fn subscribe(names: &[&str]) -> DeltaDiscoveryRequest {
     DeltaDiscoveryRequest {
         resource_names_subscribe: owned(names),
         ..Default::default()
+    }
+}
+
+/// What a client says that reconnects.
+fn resume(names: &[&str], held: &[(&str, &str)]) -> DeltaDiscoveryRequest {
+    let held = held.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+    DeltaDiscoveryRequest {
+        initial_resource_versions: held.collect(),
+        ..subscribe(names)
     }
 }
 

@@ -29,18 +29,52 @@ fn delta_resumes_with_the_difference() {
     mesh.put(Cluster, "changed", 2);
     mesh.put(Cluster, "new", 1);
     let held = [("same", "10"), ("changed", "1"), ("gone", "1")];
-    let initial_resource_versions = held
-        .into_iter()
-        .map(|(n, v)| (n.to_owned(), v.to_owned()))
-        .collect();
-    let request = DeltaDiscoveryRequest {
-        initial_resource_versions,
-        ..Default::default()
-    };
     assert_eq!(
-        mesh.delta(Cluster, request),
-        ["CDS#1 +changed@2 +new@1 -gone"]
+        mesh.delta(Cluster, resume(&[], &held)),
+        ["CDS#1 +changed@2 +new@1"],
+        "what listeners and routes may still refer to stays"
     );
+    assert_eq!(mesh.delta(Listener, subscribe(&[])), ["LDS#1"]);
+    assert_eq!(mesh.ack(Cluster, "1"), none());
+    assert_eq!(mesh.ack(Listener, "1"), none());
+    let routes = subscribe(&["80"]);
+    assert_eq!(mesh.delta(Route, routes), ["RDS#1 -80"]);
+    assert_eq!(mesh.ack(Route, "1"), ["CDS#2 -gone"]);
+    assert_eq!(mesh.ack(Cluster, "2"), none());
+    assert_eq!(mesh.publish(), none());
+}
+
+#[test]
+fn a_resumed_client_without_routes_loses_its_clusters_after_a_while() {
+    let mut mesh = Mesh::new(Dialect::Delta);
+    let clusters = resume(&[], &[("gone", "1")]);
+    assert_eq!(mesh.delta(Cluster, clusters), none());
+    mesh.delta(Listener, subscribe(&[]));
+    assert_eq!(mesh.ack(Listener, "1"), none());
+    let look = mesh.session.next_look().expect("the wait has an end");
+    assert_eq!(mesh.flush_at(look), ["CDS#1 -gone"]);
+    assert_eq!(mesh.session.next_look(), None);
+}
+
+#[test]
+fn a_subset_that_was_replaced_meanwhile_goes_after_the_routes_of_the_resumed_client() {
+    let mut mesh = Mesh::new(Dialect::Delta);
+    for kind in [Cluster, Endpoint] {
+        mesh.put(kind, "v2", 1);
+    }
+    mesh.put(Listener, "l", 0x10);
+    mesh.put(Route, "80", 2);
+    let held = [("v1", "1")];
+    assert_eq!(mesh.delta(Cluster, resume(&[], &held)), ["CDS#1 +v2@1"]);
+    assert_eq!(mesh.delta(Endpoint, resume(&["v1"], &held)), none());
+    let listeners = resume(&[], &[("l", "10")]);
+    assert_eq!(mesh.delta(Listener, listeners), none());
+    let routes = resume(&["80"], &[("80", "1")]);
+    assert_eq!(mesh.delta(Route, routes), none());
+    assert_eq!(mesh.ack(Cluster, "1"), none());
+    assert_eq!(mesh.delta(Endpoint, subscribe(&["v2"])), ["EDS#1 +v2@1"]);
+    assert_eq!(mesh.ack(Endpoint, "1"), ["RDS#1 +80@2"]);
+    assert_eq!(mesh.ack(Route, "1"), ["CDS#2 -v1", "EDS#2 -v1"]);
 }
 
 #[test]

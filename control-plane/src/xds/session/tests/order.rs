@@ -135,3 +135,86 @@ fn sotw_clusters_disappear_after_the_routes() {
     assert_eq!(mesh.sotw_ack(Cluster, "2", &[]), none());
     assert_eq!(mesh.sotw_ack(Route, "2", &["80"]), ["CDS#3 +new@1"]);
 }
+
+/// A client that routes to a subset, and the world in which another takes its place.
+fn subset_replaced(dialect: Dialect) -> Mesh {
+    let mut mesh = Mesh::new(dialect);
+    for kind in [Cluster, Endpoint] {
+        mesh.put(kind, "v1", 1);
+    }
+    mesh.put(Route, "80", 1);
+    for (kind, asked) in [
+        (Cluster, &[] as &[&str]),
+        (Endpoint, &["v1"]),
+        (Listener, &[]),
+        (Route, &["80"]),
+    ] {
+        match dialect {
+            Dialect::Delta => {
+                mesh.delta(kind, subscribe(asked));
+                mesh.ack(kind, "1");
+            }
+            Dialect::StateOfTheWorld => {
+                mesh.sotw(kind, &names(asked));
+                mesh.sotw_ack(kind, "1", asked);
+            }
+        }
+    }
+    for kind in [Cluster, Endpoint] {
+        mesh.remove(kind, "v1");
+        mesh.put(kind, "v2", 1);
+    }
+    mesh.put(Route, "80", 2);
+    mesh
+}
+
+#[test]
+fn routes_wait_for_the_endpoints_of_new_clusters_and_the_old_ones_disappear_last() {
+    let mut mesh = subset_replaced(Dialect::Delta);
+    assert_eq!(mesh.publish(), ["CDS#2 +v2@1"]);
+    assert_eq!(mesh.ack(Cluster, "2"), none());
+    assert_eq!(mesh.delta(Endpoint, subscribe(&["v2"])), ["EDS#2 +v2@1"]);
+    assert_eq!(mesh.ack(Endpoint, "2"), ["RDS#2 +80@2"]);
+    assert_eq!(mesh.ack(Route, "2"), ["CDS#3 -v1", "EDS#3 -v1"]);
+    assert_eq!(mesh.session.next_look(), None);
+}
+
+#[test]
+fn sotw_routes_wait_for_the_endpoints_of_new_clusters() {
+    let mut mesh = subset_replaced(Dialect::StateOfTheWorld);
+    assert_eq!(mesh.publish(), ["CDS#2 +v2@1 +v1@1", "EDS#2"]);
+    assert_eq!(mesh.sotw_ack(Cluster, "2", &[]), none());
+    let both = ["v1", "v2"];
+    assert_eq!(mesh.sotw_ack(Endpoint, "2", &both), ["EDS#3 +v2@1"]);
+    let routes = mesh.sotw_ack(Endpoint, "3", &both);
+    assert_eq!(routes, ["RDS#2 +80@2"]);
+    assert_eq!(mesh.sotw_ack(Route, "2", &["80"]), ["CDS#3 +v2@1"]);
+}
+
+#[test]
+fn a_question_for_one_route_does_not_take_along_those_that_wait() {
+    let mut mesh = subset_replaced(Dialect::Delta);
+    mesh.put(Route, "81", 1);
+    mesh.publish();
+    assert_eq!(mesh.delta(Route, subscribe(&["81"])), ["RDS#2 +81@1"]);
+    mesh.ack(Route, "2");
+    mesh.delta(Endpoint, subscribe(&["v2"]));
+    assert_eq!(mesh.ack(Endpoint, "2"), ["RDS#3 +80@2"]);
+}
+
+#[test]
+fn routes_do_not_wait_for_ever_for_a_client_that_asks_for_no_endpoints() {
+    let mut mesh = subset_replaced(Dialect::Delta);
+    mesh.publish();
+    assert_eq!(mesh.ack(Cluster, "2"), none());
+    let look = mesh.session.next_look().expect("the wait has an end");
+    assert_eq!(mesh.flush_at(look), ["RDS#2 +80@2"]);
+    assert_eq!(mesh.session.next_look(), None);
+}
+
+#[test]
+fn a_refused_cluster_holds_up_no_route() {
+    let mut mesh = subset_replaced(Dialect::Delta);
+    mesh.publish();
+    assert_eq!(mesh.nack(Cluster, "2"), ["RDS#2 +80@2"]);
+}

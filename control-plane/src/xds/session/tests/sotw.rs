@@ -43,7 +43,12 @@ fn sotw_resumes_by_version() {
     mesh.session
         .on_sotw(Endpoint, &names(&["a"]), &mesh.view)
         .unwrap();
-    let version_info = format!("{:016x}", mesh.session.flush(&mesh.view)[0].update.version);
+    let version_info = format!(
+        "{:016x}",
+        mesh.session.flush(&mesh.view, Instant::now())[0]
+            .update
+            .version
+    );
     mesh.session = Session::new(Dialect::StateOfTheWorld);
     let request = DiscoveryRequest {
         version_info,
