@@ -31,6 +31,11 @@ pub(crate) use pod::run as run_pod;
 
 /// Flags of `tulle demo`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  tulle demo                                    until Ctrl-C
+  tulle demo --for 30s --json                   with a verdict, as exit code and as JSON
+  tulle demo --config my-yaml/                  your own Services, Pods and VirtualServices
+  tulle demo --isolation ports --demo second    without any privilege, beside another demo")]
 pub(crate) struct DemoFlags {
     /// Run your own YAML: each Pod or pod template becomes a network namespace (with explicit ports a set of loopback
     /// addresses) in which its command runs; it listens on $(LISTEN_ADDRESS) and finds services as in Kubernetes

@@ -2,6 +2,7 @@
 //! rule decided. The running proxy answers, with the very functions that serve its traffic.
 
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,10 @@ use crate::demo::{self, DemoName, Visit};
 
 /// Flags of `tulle explain`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tulle explain --from client --to http://server/cart
+  tulle explain --from client --to http://server/ -X POST -H 'x-user: jo' -o json
+  tulle explain --from client --to tcp://ledger:9000")]
 pub(crate) struct ExplainFlags {
     /// The pod that sends the request
     #[arg(long, value_name = "POD")]
@@ -37,9 +42,18 @@ enum Output {
     Yaml,
 }
 
+/// Exit code of wrong usage.
+const USAGE: u8 = 2;
+
 /// Asks the running demo's proxy and prints what it says.
-pub(crate) fn run(flags: &ExplainFlags) -> anyhow::Result<()> {
-    let request = Asked::new(&flags.method, &flags.to, &flags.headers)?;
+pub(crate) fn run(flags: &ExplainFlags) -> anyhow::Result<ExitCode> {
+    let request = match Asked::new(&flags.method, &flags.to, &flags.headers) {
+        Ok(request) => request,
+        Err(error) => {
+            eprintln!("tulle: {error:#}");
+            return Ok(ExitCode::from(USAGE));
+        }
+    };
     let explanation: Value = serde_json::from_str(&demo::ask(
         &flags.demo,
         &Visit::Explain {
@@ -54,7 +68,7 @@ pub(crate) fn run(flags: &ExplainFlags) -> anyhow::Result<()> {
             .iter()
             .for_each(|line| println!("{line}")),
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A request to be explained.

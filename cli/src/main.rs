@@ -1,5 +1,6 @@
 //! `tulle`: the whole mesh in one binary, and the command line of its users.
 
+use std::iter;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -75,16 +76,24 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum TokenCommand {
     /// Print a signed token by which a workload proves its service account to the control plane
+    #[command(after_help = "Examples:
+  tulle token create --namespace shop --service-account cart --data-dir /var/lib/tulle
+  tulle token create -n shop --service-account cart --ttl 168h --data-dir /var/lib/tulle")]
     Create(tulle_control_plane::token::Create),
 }
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().collect();
     let part = args.get(1).map(String::as_str);
-    let rest = || args.iter().skip(1).cloned();
+    // the part's own help is to show how it was called
+    let name = format!("tulle {}", part.unwrap_or_default());
+    let rest = || iter::once(name.clone()).chain(args.iter().skip(2).cloned());
     match part {
         Some("proxy") => return tulle_proxy::run(rest()),
-        Some("control-plane") => return tulle_control_plane::app::run(std::env::args_os().skip(1)),
+        Some("control-plane") => {
+            let rest = std::env::args_os().skip(2);
+            return tulle_control_plane::app::run(iter::once(name.into()).chain(rest));
+        }
         Some("injector") => return tulle_injector::cli::main(rest()),
         _ => {}
     }
@@ -105,7 +114,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::DemoProbe { isolation } => done(demo::probe(isolation)),
         Command::DemoContained { parent, argv } => done(demo::contain(parent, &argv)),
         Command::Exec(flags) => demo::exec(flags),
-        Command::Explain(flags) => done(explain::run(&flags)),
+        Command::Explain(flags) => explain::run(&flags),
         Command::Inject(flags) => done(inject::run(&flags)),
         Command::Token(TokenCommand::Create(create)) => {
             println!("{}", create.run()?);

@@ -14,6 +14,9 @@ use super::door::{self, DemoName, Visit};
 
 /// Flags of `tulle exec`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tulle exec client -- curl -s http://server/
+  tulle exec --demo second server-v1 -- env")]
 pub(crate) struct ExecFlags {
     /// The pod
     pod: String,

@@ -11,12 +11,16 @@ fn every_program_has_help_and_a_version() {
         &["injector"],
         &["demo"],
         &["explain"],
+        &["exec"],
+        &["inject"],
+        &["token", "create"],
     ] {
         let output = tulle().args(part).arg("--help").output().unwrap();
-        assert!(
-            output.status.success() && !output.stdout.is_empty(),
-            "{part:?}"
-        );
+        let text = String::from_utf8(output.stdout).unwrap();
+        let usage = ["Usage: tulle", &part.join(" ")].join(" ");
+        assert!(output.status.success(), "{part:?}");
+        assert!(text.contains("Examples:"), "{part:?}: {text}");
+        assert!(text.contains(usage.trim()), "{part:?}: {text}");
     }
     for part in [&[][..], &["proxy"], &["control-plane"], &["injector"]] {
         assert!(
@@ -40,6 +44,7 @@ fn wrong_usage_ends_with_2_and_failures_with_1() {
     assert_eq!(code(&["control-plane", "--regstry", "x"]), Some(2));
     assert_eq!(code(&["proxy", "-c", "/does/not/exist.yaml"]), Some(1));
     assert_eq!(code(&["demo", "--config", "/does/not/exist"]), Some(1));
+    assert_eq!(code(&["explain", "--from", "a", "--to", "server"]), Some(2));
     assert_eq!(
         code(&[
             "explain",
