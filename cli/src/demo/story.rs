@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::MissedTickBehavior;
 
 use super::isolation::{self, Isolation};
 use super::kubelet::PodEvent;
@@ -17,7 +18,7 @@ use super::view::{Seen, View};
 use super::{DemoFlags, door};
 use crate::app::Report;
 use count::Counting;
-use steps::STEPS;
+use steps::{STEPS, Step};
 
 mod count;
 mod logs;
@@ -164,10 +165,9 @@ impl Story {
         duration: Option<Duration>,
         ending: &mut Ending,
     ) -> anyhow::Result<()> {
-        self.counting = Some(Counting::Phase {
-            percent: 0,
-            from: Instant::now() + Duration::from_secs(1),
-        });
+        self.counting = self.built_in.then_some(Counting::Shift { percent: 0 });
+        let mut look = tokio::time::interval(Duration::from_millis(100));
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         let begun = tokio::time::Instant::now();
         let end = tokio::time::sleep_until(begun + duration.unwrap_or(NO_END));
@@ -183,15 +183,28 @@ impl Story {
             tokio::select! {
                 () = &mut end => return Ok(()),
                 () = ending.came() => return Ok(()),
-                () = tokio::time::sleep_until(next) => {
+                // a slow machine gets the time that it needs: what comes later comes as much later
+                () = tokio::time::sleep_until(next), if !self.is_waiting() => {
+                    let late = next.elapsed();
+                    let until = end.deadline() + late;
+                    end.as_mut().reset(until);
+                    steps.iter_mut().for_each(|(at, _)| *at += late);
                     if let Some((_, step)) = steps.pop_front() {
-                        self.take(step).await?;
+                        self.take_or_tell(step).await;
                     }
                 }
+                _ = look.tick() => self.notice_shift().await,
                 event = self.mesh.events.recv() => self.hear(event.context("every pod runtime is gone")?)?,
                 _ = tick.tick() => self.show_second(),
             }
             self.notice_control_plane();
+        }
+    }
+
+    /// Takes a step; one that fails is not seen, and the story goes on.
+    async fn take_or_tell(&mut self, step: Step) {
+        if let Err(error) = self.take(step).await {
+            self.view.say(&format!("{step:?} failed: {error:#}"));
         }
     }
 

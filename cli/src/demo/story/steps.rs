@@ -1,7 +1,5 @@
 //! The steps of the story: a canary shift, a killed endpoint, an explanation.
 
-use std::time::{Duration, Instant};
-
 use anyhow::Context;
 use serde_json::{Value, json};
 
@@ -44,10 +42,7 @@ impl Story {
                     "canary: {percent} % of the requests to v2 (VirtualService shop/server)"
                 ));
                 self.set_weights(percent)?;
-                self.counting = Some(Counting::Phase {
-                    percent,
-                    from: Instant::now() + Duration::from_secs(1),
-                });
+                self.counting = Some(Counting::Shift { percent });
             }
             Step::Kill => {
                 self.view.say(&format!(
@@ -71,11 +66,7 @@ impl Story {
                     ));
                 }
             }
-            Step::Explain => {
-                if let Err(error) = self.explain().await {
-                    self.view.say(&format!("the explanation failed: {error:#}"));
-                }
-            }
+            Step::Explain => self.explain().await?,
         }
         Ok(())
     }
@@ -95,11 +86,15 @@ impl Story {
         self.mesh.registry.put(route)
     }
 
-    async fn explain(&mut self) -> anyhow::Result<()> {
+    /// What the client's sidecar makes of a request.
+    pub(super) async fn explanation(&self) -> anyhow::Result<Value> {
         let asked = Asked::new("GET", "http://server/", &[])?;
         let answer = self.mesh.sockets("client")?.explain(&asked).await?;
-        let explanation: Value =
-            serde_json::from_str(&answer).context("the proxy's explanation is not JSON")?;
+        serde_json::from_str(&answer).context("the proxy's explanation is not JSON")
+    }
+
+    async fn explain(&mut self) -> anyhow::Result<()> {
+        let explanation = self.explanation().await?;
         self.view
             .say("explain: tulle explain --from client --to http://server/");
         for line in explain::lines(&explanation) {
