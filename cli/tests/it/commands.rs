@@ -8,7 +8,7 @@ fn every_program_has_help_and_a_version() {
         &[][..],
         &["proxy"],
         &["control-plane"],
-        &["injector"],
+        &["injector", "inject"],
         &["demo"],
         &["explain"],
         &["exec"],
