@@ -10,7 +10,7 @@ mod share;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-pub(crate) use self::line::{Grant, Place, Takes, Turn, Waiting};
+pub(crate) use self::line::{Grant, Holder, Place, Takes, Turn, Waiting};
 pub(crate) use self::share::{Asked, RequestPermit, Share};
 
 use self::line::Line;
@@ -113,6 +113,8 @@ pub struct Permit {
     gauges: Arc<Gauges>,
     resource: Resource,
     priority: Priority,
+    /// The pool of a connection.
+    holder: Option<Arc<Holder>>,
 }
 
 impl Permit {
@@ -125,8 +127,14 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.gauges.give_back(self.resource, 1);
+        if let Some(holder) = &self.holder {
+            holder.remove(self.priority);
+        }
         if self.resource == Resource::Connection {
             line::serve(&self.gauges, self.priority);
+        }
+        if let Some(holder) = &self.holder {
+            line::serve_empty(&self.gauges, self.priority, holder);
         }
     }
 }
@@ -210,7 +218,7 @@ impl Breakers {
     fn acquire(&self, priority: Priority, resource: Resource) -> Result<Permit, Overflow> {
         let gauges = self.gauges(priority);
         if gauges.take(resource, 1, self.limit(priority, resource)) == 1 {
-            Ok(gauges.permit(resource, priority))
+            Ok(gauges.permit(resource, priority, None))
         } else {
             Err(self.refuse(priority, resource))
         }
@@ -270,8 +278,17 @@ impl Gauges {
     }
 
     /// A unit that was taken.
-    fn permit(self: &Arc<Self>, resource: Resource, priority: Priority) -> Permit {
+    fn permit(
+        self: &Arc<Self>,
+        resource: Resource,
+        priority: Priority,
+        holder: Option<&Arc<Holder>>,
+    ) -> Permit {
+        if let Some(holder) = holder {
+            holder.add(priority);
+        }
         Permit {
+            holder: holder.map(Arc::clone),
             gauges: Arc::clone(self),
             resource,
             priority,

@@ -15,15 +15,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hashbrown::{HashMap, HashSet};
-use tokio::sync::Notify;
 
 pub(crate) use self::channel::{AcquireError, Channel, Lease, OpenCount, UpstreamFacts};
 pub(crate) use self::connect::Wanted;
 pub(crate) use self::stats::ClusterStats;
 
 use self::channel::Idle;
+use self::connect::Attempt;
 use self::multiplexed::Multiplexed;
-use super::circuit_breaker::{Breakers, Share};
+use super::circuit_breaker::{Breakers, Holder, Share};
+use super::config::ConnectionRules;
 use super::{Cluster, Endpoint};
 use crate::http::codec::buffers::Buffers;
 use crate::telemetry::metrics::{Registry, Shard};
@@ -54,8 +55,8 @@ pub(crate) struct ClusterPool {
 #[derive(Debug)]
 pub(crate) struct EndpointPool {
     pub(crate) endpoint: Arc<Endpoint>,
-    /// Unique in this process; those who wait for a connection name it.
-    id: u64,
+    /// What those who wait for a connection name it by.
+    holder: Arc<Holder>,
     breakers: Arc<Breakers>,
     /// HTTP/1 connections without a request, the one used last at the end.
     idle: RefCell<Vec<Idle>>,
@@ -63,8 +64,7 @@ pub(crate) struct EndpointPool {
     /// Connections that became free for somebody who waited, by his place in line.
     kept: RefCell<Vec<(u64, Channel)>>,
     /// Somebody opens an HTTP/2 connection, which others should wait for.
-    opening: Cell<bool>,
-    opened: Notify,
+    opening: RefCell<Option<Rc<Attempt>>>,
 }
 
 impl ClusterPool {
@@ -103,7 +103,7 @@ impl ClusterPool {
         Rc::clone(endpoints.entry(endpoint.id).or_insert(Rc::new(new)))
     }
 
-    /// Closes what was idle for too long, and the pools of endpoints that are gone.
+    /// Closes what was idle for too long or is too old, and the pools of endpoints that are gone.
     pub(crate) fn sweep(&self, now: Instant) {
         let alive: HashSet<u64> = self
             .cluster
@@ -113,7 +113,7 @@ impl ClusterPool {
             .collect();
         let rules = self.cluster.config.connections;
         self.endpoints.borrow_mut().retain(|id, pool| {
-            pool.close_idle(now, rules.idle_timeout);
+            pool.close_idle(now, rules);
             alive.contains(id)
         });
     }
@@ -123,13 +123,12 @@ impl EndpointPool {
     fn new(endpoint: Arc<Endpoint>, breakers: &Arc<Breakers>) -> Self {
         Self {
             endpoint,
-            id: super::next_id(),
+            holder: Arc::default(),
             breakers: Arc::clone(breakers),
             kept: RefCell::default(),
             idle: RefCell::default(),
             multiplexed: RefCell::default(),
-            opening: Cell::new(false),
-            opened: Notify::new(),
+            opening: RefCell::default(),
         }
     }
 
@@ -138,15 +137,20 @@ impl EndpointPool {
         self.idle.borrow().is_empty() && self.multiplexed.borrow().is_empty()
     }
 
-    fn close_idle(&self, now: Instant, timeout: Option<Duration>) {
-        let fresh = |since: Instant| {
-            timeout.is_none_or(|timeout| now.saturating_duration_since(since) < timeout)
+    fn close_idle(&self, now: Instant, rules: ConnectionRules) {
+        let within = |since: Instant, limit: Option<Duration>| {
+            limit.is_none_or(|limit| now.saturating_duration_since(since) < limit)
         };
-        self.idle
-            .borrow_mut()
-            .retain(|idle| fresh(idle.since) && idle.connection.is_quiet());
-        self.multiplexed
-            .borrow_mut()
-            .retain(|connection| !connection.is_closed() && connection.is_fresh(fresh));
+        let fresh = |since| within(since, rules.idle_timeout);
+        self.idle.borrow_mut().retain(|idle| {
+            fresh(idle.since)
+                && within(idle.born(), rules.max_duration)
+                && idle.connection.is_quiet()
+        });
+        self.multiplexed.borrow_mut().retain(|connection| {
+            let of_use =
+                |since: Instant| fresh(since) && within(connection.born, rules.max_duration);
+            !connection.is_closed() && connection.is_fresh(of_use)
+        });
     }
 }

@@ -2,17 +2,19 @@
 //!
 //! A connection that is given back goes to the first in line as the right to open one. A connection that becomes free goes
 //! to the first who can use it as it is. Others may be passed over by that, but only so often: then the free connection
-//! is closed in favour of the first in line. So connections are used again under load, and nobody starves.
+//! is closed in favour of the first in line. So connections are used again under load, and nobody starves: a pool without
+//! any connection gets one beyond the limit, since those of others may be busy for ever.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 use super::{Breakers, Gauges, Permit, Resource};
+use crate::cluster::next_id;
 use crate::http::route::action::Priority;
 
 /// How often the first in line is passed over in favour of somebody who can use a free connection as it is.
@@ -28,8 +30,28 @@ pub(super) struct Line {
 
 #[derive(Debug, Default)]
 struct Queue {
-    next: u64,
     waiters: VecDeque<Waiter>,
+}
+
+/// The pool of one worker for one endpoint, as the limits see it.
+#[derive(Debug, Default)]
+pub(crate) struct Holder {
+    /// Its connections by priority, those that are being opened included.
+    open: [AtomicU32; 2],
+}
+
+impl Holder {
+    pub(super) fn add(&self, priority: Priority) {
+        self.open[priority as usize].fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn remove(&self, priority: Priority) {
+        self.open[priority as usize].fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn open(&self, priority: Priority) -> u32 {
+        self.open[priority as usize].load(Ordering::SeqCst)
+    }
 }
 
 #[derive(Debug)]
@@ -41,10 +63,10 @@ struct Waiter {
 }
 
 /// What somebody waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Place {
-    /// The pool of one worker for one endpoint.
-    pub(crate) pool: u64,
+    /// Whose connection it is to be.
+    pub(crate) pool: Arc<Holder>,
     /// The connections of that pool that are of use.
     pub(crate) takes: Takes,
 }
@@ -85,7 +107,7 @@ pub(crate) enum Turn {
 /// Somebody in line whose turn it is.
 #[derive(Debug)]
 pub(crate) struct Chosen {
-    /// His number.
+    /// His number, which nobody else has.
     pub(crate) id: u64,
     tell: oneshot::Sender<Grant>,
 }
@@ -93,19 +115,19 @@ pub(crate) struct Chosen {
 /// A place in line; dropping it gives it up.
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    /// Its number.
+    /// Its number, which no other place has.
     pub(crate) id: u64,
     gauges: Arc<Gauges>,
     granted: oneshot::Receiver<Grant>,
 }
 
 impl Breakers {
-    /// Takes a connection unless the limit is reached or others wait already.
-    pub(crate) fn try_connection(&self, priority: Priority) -> Option<Permit> {
+    /// Takes a connection for `pool` unless the limit is reached or others wait already.
+    pub(crate) fn try_connection(&self, priority: Priority, pool: &Arc<Holder>) -> Option<Permit> {
         let gauges = self.gauges(priority);
         let limit = gauges.limits.connections;
         if gauges.line.count() == 0 && gauges.take(Resource::Connection, 1, limit) == 1 {
-            return Some(gauges.permit(Resource::Connection, priority));
+            return Some(gauges.permit(Resource::Connection, priority, Some(pool)));
         }
         gauges.refused[Resource::Connection as usize].fetch_add(1, Ordering::Relaxed);
         None
@@ -115,9 +137,8 @@ impl Breakers {
     pub(crate) fn stand_in_line(&self, priority: Priority, place: Place) -> Waiting {
         let gauges = self.gauges(priority);
         let (tell, granted) = oneshot::channel();
+        let id = next_id();
         let mut queue = gauges.line.queue.lock();
-        let id = queue.next;
-        queue.next += 1;
         queue.waiters.push_back(Waiter {
             id,
             place,
@@ -140,15 +161,35 @@ impl Breakers {
         self.gauges(priority).line.count()
     }
 
-    /// Whose turn it is when a connection of `pool` is free; `kind` says which it is.
-    pub(crate) fn turn(&self, priority: Priority, pool: u64, kind: Takes) -> Turn {
+    /// How many connections there are beyond the limit.
+    pub(crate) fn excess(&self, priority: Priority) -> u32 {
+        let gauges = self.gauges(priority);
+        gauges
+            .taken(Resource::Connection)
+            .saturating_sub(gauges.limits.connections)
+    }
+
+    /// Gives `pool` a connection beyond the limit if it waits for one and has none.
+    pub(crate) fn serve_empty(&self, priority: Priority, pool: &Arc<Holder>) {
+        serve_empty(self.gauges(priority), priority, pool);
+    }
+
+    /// Whose turn it is when a connection of `pool` is free; `kind` says which it is. One that is not `idle` cannot be
+    /// closed for others, nor can the last one of a pool that waits itself.
+    pub(crate) fn turn(
+        &self,
+        priority: Priority,
+        pool: &Arc<Holder>,
+        kind: Takes,
+        idle: bool,
+    ) -> Turn {
         let line = &self.gauges(priority).line;
         if line.count() == 0 {
             return Turn::Nobody;
         }
         let mut queue = line.queue.lock();
         let suits = |waiter: &Waiter| {
-            waiter.place.pool == pool
+            Arc::ptr_eq(&waiter.place.pool, pool)
                 && (waiter.place.takes == kind || waiter.place.takes == Takes::Any)
         };
         let Some(at) = queue.waiters.iter().position(suits) else {
@@ -158,7 +199,7 @@ impl Breakers {
                 Turn::Close
             };
         };
-        if at > 0 {
+        if at > 0 && idle && pool.open(priority) > 1 {
             let first = &mut queue.waiters[0];
             first.passed_over += 1;
             if first.passed_over > PATIENCE {
@@ -219,15 +260,36 @@ pub(super) fn serve(gauges: &Arc<Gauges>, priority: Priority) {
         if queue.waiters.is_empty() || gauges.take(Resource::Connection, 1, limit) == 0 {
             return;
         }
-        let permit = gauges.permit(Resource::Connection, priority);
-        let first = queue.waiters.pop_front();
-        gauges.line.waiting.fetch_sub(1, Ordering::SeqCst);
-        drop(queue);
-        if let Some(waiter) = first {
-            // If he has gone meanwhile, the permit comes back and serves the next.
-            let _ = waiter.tell.send(Grant::Open(permit));
-        }
+        let Some(first) = queue.waiters.pop_front() else {
+            return;
+        };
+        grant(gauges, priority, first, queue);
     }
+}
+
+/// Gives the first in line of a pool that has no connection one beyond the limit.
+pub(super) fn serve_empty(gauges: &Arc<Gauges>, priority: Priority, pool: &Arc<Holder>) {
+    if gauges.line.count() == 0 {
+        return;
+    }
+    let mut queue = gauges.line.queue.lock();
+    let own = |waiter: &Waiter| Arc::ptr_eq(&waiter.place.pool, pool);
+    if pool.open(priority) == 0
+        && let Some(at) = queue.waiters.iter().position(own)
+        && let Some(waiter) = queue.waiters.remove(at)
+    {
+        gauges.take(Resource::Connection, 1, u32::MAX);
+        grant(gauges, priority, waiter, queue);
+    }
+}
+
+/// Hands over a connection that was taken to somebody who was in line.
+fn grant(gauges: &Arc<Gauges>, priority: Priority, to: Waiter, queue: MutexGuard<'_, Queue>) {
+    let permit = gauges.permit(Resource::Connection, priority, Some(&to.place.pool));
+    gauges.line.waiting.fetch_sub(1, Ordering::SeqCst);
+    drop(queue);
+    // If he has gone meanwhile, the permit comes back and serves the next.
+    let _ = to.tell.send(Grant::Open(permit));
 }
 
 #[cfg(test)]
@@ -248,9 +310,9 @@ mod tests {
         })
     }
 
-    fn place(pool: u64) -> Place {
+    fn place(pool: &Arc<Holder>) -> Place {
         Place {
-            pool,
+            pool: Arc::clone(pool),
             takes: Takes::Http1,
         }
     }
@@ -266,16 +328,19 @@ mod tests {
     #[test]
     fn a_connection_that_is_given_back_goes_to_the_first_in_line() {
         let breakers = breakers(1);
-        let held = breakers.try_connection(DEFAULT).expect("the only one");
-        let mut first = breakers.stand_in_line(DEFAULT, place(1));
-        let mut second = breakers.stand_in_line(DEFAULT, place(2));
-        assert!(breakers.try_connection(DEFAULT).is_none());
+        let pools: [_; 4] = std::array::from_fn(|_| Arc::<Holder>::default());
+        let held = breakers
+            .try_connection(DEFAULT, &pools[0])
+            .expect("the only one");
+        let mut first = breakers.stand_in_line(DEFAULT, place(&pools[1]));
+        let mut second = breakers.stand_in_line(DEFAULT, place(&pools[2]));
+        assert!(breakers.try_connection(DEFAULT, &pools[0]).is_none());
         assert!(granted(&mut first).is_none());
         drop(held);
         let held = granted(&mut first).expect("his turn");
         assert!(granted(&mut second).is_none());
         assert!(
-            breakers.try_connection(DEFAULT).is_none(),
+            breakers.try_connection(DEFAULT, &pools[0]).is_none(),
             "nobody jumps the queue"
         );
         drop(held);
@@ -286,10 +351,11 @@ mod tests {
     #[test]
     fn who_gives_up_his_place_passes_on_what_he_was_granted() {
         let breakers = breakers(1);
-        let held = breakers.try_connection(DEFAULT);
-        let first = breakers.stand_in_line(DEFAULT, place(1));
-        let gone = breakers.stand_in_line(DEFAULT, place(1));
-        let mut last = breakers.stand_in_line(DEFAULT, place(1));
+        let pools: [_; 4] = std::array::from_fn(|_| Arc::<Holder>::default());
+        let held = breakers.try_connection(DEFAULT, &pools[0]);
+        let first = breakers.stand_in_line(DEFAULT, place(&pools[1]));
+        let gone = breakers.stand_in_line(DEFAULT, place(&pools[1]));
+        let mut last = breakers.stand_in_line(DEFAULT, place(&pools[1]));
         drop(gone);
         assert_eq!(breakers.in_line(DEFAULT), 2);
         drop(held);
@@ -301,24 +367,25 @@ mod tests {
 
     #[test]
     fn a_free_connection_goes_to_who_can_use_it_until_the_first_was_passed_over_too_often() {
-        let breakers = breakers(1);
-        let _held = breakers.try_connection(DEFAULT);
-        let _first = breakers.stand_in_line(DEFAULT, place(1));
+        let breakers = breakers(2);
+        let pools: [_; 4] = std::array::from_fn(|_| Arc::<Holder>::default());
+        let _held = [(); 2].map(|()| breakers.try_connection(DEFAULT, &pools[2]));
+        let _first = breakers.stand_in_line(DEFAULT, place(&pools[1]));
         let others: Vec<_> = (0..=PATIENCE)
-            .map(|_| breakers.stand_in_line(DEFAULT, place(2)))
+            .map(|_| breakers.stand_in_line(DEFAULT, place(&pools[2])))
             .collect();
         for other in &others[..PATIENCE as usize] {
-            match breakers.turn(DEFAULT, 2, Takes::Http1) {
+            match breakers.turn(DEFAULT, &pools[2], Takes::Http1, true) {
                 Turn::For(chosen) => assert_eq!(chosen.id, other.id),
                 turn @ (Turn::Nobody | Turn::Close) => panic!("{turn:?}"),
             }
         }
         assert!(matches!(
-            breakers.turn(DEFAULT, 2, Takes::Http1),
+            breakers.turn(DEFAULT, &pools[2], Takes::Http1, true),
             Turn::Close
         ));
         assert!(matches!(
-            breakers.turn(DEFAULT, 3, Takes::Http1),
+            breakers.turn(DEFAULT, &pools[3], Takes::Http1, true),
             Turn::Close
         ));
     }
@@ -326,14 +393,15 @@ mod tests {
     #[test]
     fn a_connection_of_no_use_is_closed_and_without_a_line_kept() {
         let breakers = breakers(1);
-        let _held = breakers.try_connection(DEFAULT);
+        let pools: [_; 4] = std::array::from_fn(|_| Arc::<Holder>::default());
+        let _held = breakers.try_connection(DEFAULT, &pools[0]);
         assert!(matches!(
-            breakers.turn(DEFAULT, 1, Takes::Http2),
+            breakers.turn(DEFAULT, &pools[1], Takes::Http2, true),
             Turn::Nobody
         ));
-        let _waiting = breakers.stand_in_line(DEFAULT, place(1));
+        let _waiting = breakers.stand_in_line(DEFAULT, place(&pools[1]));
         assert!(matches!(
-            breakers.turn(DEFAULT, 1, Takes::Http2),
+            breakers.turn(DEFAULT, &pools[1], Takes::Http2, true),
             Turn::Close
         ));
     }

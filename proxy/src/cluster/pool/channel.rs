@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use h2::client::SendRequest;
@@ -46,14 +46,14 @@ impl UpstreamFacts {
 }
 
 /// No connection.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum AcquireError {
     #[error(transparent)]
     Overflow(#[from] Overflow),
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Connect(Arc<ConnectError>),
     #[error("the HTTP/2 handshake failed: {0}")]
-    Http2(#[from] h2::Error),
+    Http2(Arc<h2::Error>),
 }
 
 /// Keeps the count of what is open right, however it ends.
@@ -99,6 +99,11 @@ impl Idle {
     /// The priority whose limit the connection counts against.
     pub(super) fn priority(&self) -> Priority {
         self.ticket.life.permit.priority()
+    }
+
+    /// When it was opened.
+    pub(super) fn born(&self) -> Instant {
+        self.ticket.life.born
     }
 
     /// Ready for its next request.
@@ -225,11 +230,12 @@ impl Lease {
 }
 
 impl EndpointPool {
-    /// The idle HTTP/1 connection that was used last and is still open.
-    pub(super) fn take_idle(&self) -> Option<Channel> {
+    /// The idle HTTP/1 connection that was used last, is still open, and is not older than `longest`.
+    pub(super) fn take_idle(&self, longest: Option<Duration>) -> Option<Channel> {
         loop {
             let idle = self.idle.borrow_mut().pop()?;
-            if idle.connection.is_quiet() {
+            let old = |longest| worker::now().saturating_duration_since(idle.born()) >= longest;
+            if idle.connection.is_quiet() && !longest.is_some_and(old) {
                 return Some(idle.into_channel());
             }
         }

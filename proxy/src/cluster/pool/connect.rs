@@ -1,8 +1,11 @@
 //! Acquiring a connection to an endpoint: one that is there, else a new one.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
+
+use tokio::sync::Notify;
 
 use super::channel::{AcquireError, Channel, Kind, Life, OpenCount, Ticket, UpstreamFacts};
 use super::multiplexed::{Limits, Multiplexed, Opened};
@@ -69,7 +72,7 @@ impl ClusterPool {
         }
         if protocol != Protocol::Http2
             && !wanted.fresh
-            && let Some(channel) = pool.take_idle()
+            && let Some(channel) = pool.take_idle(self.cluster.config.connections.max_duration)
         {
             return Ok(channel);
         }
@@ -100,7 +103,7 @@ impl ClusterPool {
         }
     }
 
-    /// One opens, the others wait for it, so that a burst makes one connection.
+    /// One opens, the others wait for it, so that a burst makes one connection, and fails with it.
     async fn open_shared(
         &self,
         pool: &Rc<EndpointPool>,
@@ -110,13 +113,32 @@ impl ClusterPool {
             if let Some(channel) = pool.take_stream() {
                 return Ok(channel);
             }
-            let opened = pool.opened.notified();
-            if !pool.opening.replace(true) {
-                let _opening = Opening(pool);
-                return self.connect(pool, Protocol::Http2, wanted).await;
+            let running = pool.opening.borrow().clone();
+            let Some(attempt) = running else {
+                return self.open_for_all(pool, wanted).await;
+            };
+            attempt.over.notified().await;
+            if let Some(failure) = attempt.failure.get() {
+                return Err(failure.clone());
             }
-            opened.await;
         }
+    }
+
+    async fn open_for_all(
+        &self,
+        pool: &Rc<EndpointPool>,
+        wanted: Wanted,
+    ) -> Result<Channel, AcquireError> {
+        let opening = Opening::begin(pool);
+        let outcome = self.connect(pool, Protocol::Http2, wanted).await;
+        match &outcome {
+            Err(failure @ (AcquireError::Connect(_) | AcquireError::Http2(_))) => {
+                opening.attempt.failure.get_or_init(|| failure.clone());
+            }
+            // A limit need not be that of the others.
+            Ok(_) | Err(AcquireError::Overflow(_)) => {}
+        }
+        outcome
     }
 
     /// A new connection as soon as the limit allows it, or one that becomes free before.
@@ -180,7 +202,8 @@ impl ClusterPool {
             until,
             home: pool,
         })
-        .await?;
+        .await
+        .map_err(|error| AcquireError::Http2(Arc::new(error)))?;
         let channel = Multiplexed::channel(&opened, false);
         pool.multiplexed.borrow_mut().push(opened);
         Ok(channel)
@@ -216,18 +239,36 @@ impl ClusterPool {
                         .upstream_cx_connect_timeout
                         .increment(&self.shard);
                 }
-                error.into()
+                AcquireError::Connect(Arc::new(error))
             })
     }
 }
 
-/// Lets the next one open when this attempt is over, however it ends.
-struct Opening<'a>(&'a EndpointPool);
+/// The opening of a connection that others wait for.
+#[derive(Debug, Default)]
+pub(super) struct Attempt {
+    over: Notify,
+    failure: OnceCell<AcquireError>,
+}
+
+/// Tells those who wait when the attempt is over, however it ends.
+struct Opening<'a> {
+    pool: &'a EndpointPool,
+    attempt: Rc<Attempt>,
+}
+
+impl<'a> Opening<'a> {
+    fn begin(pool: &'a EndpointPool) -> Self {
+        let attempt = Rc::<Attempt>::default();
+        pool.opening.replace(Some(Rc::clone(&attempt)));
+        Self { pool, attempt }
+    }
+}
 
 impl Drop for Opening<'_> {
     fn drop(&mut self) {
-        self.0.opening.set(false);
-        self.0.opened.notify_waiters();
+        self.pool.opening.replace(None);
+        self.attempt.over.notify_waiters();
     }
 }
 

@@ -27,7 +27,7 @@ use crate::worker;
 pub(crate) struct Multiplexed {
     sender: RefCell<SendRequest<Bytes>>,
     pub(crate) facts: Rc<UpstreamFacts>,
-    born: Instant,
+    pub(super) born: Instant,
     /// The priority whose limit it counts against.
     pub(super) priority: Priority,
     streams: Cell<usize>,

@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::channel::{Channel, Idle};
@@ -50,7 +51,7 @@ impl ClusterPool {
     ) -> Result<Way, Overflow> {
         self.hear();
         let breakers = &self.cluster.breakers;
-        if let Some(permit) = breakers.try_connection(priority) {
+        if let Some(permit) = breakers.try_connection(priority, &pool.holder) {
             return Ok(Way::Open(permit));
         }
         self.stats.upstream_cx_overflow.increment(&self.shard);
@@ -63,12 +64,13 @@ impl ClusterPool {
             return Err(refusal);
         }
         let place = Place {
-            pool: pool.id,
+            pool: Arc::clone(&pool.holder),
             takes,
         };
         let waiting = breakers.stand_in_line(priority, place);
         let mut queued = Queued { pool, waiting };
         self.give_way(priority);
+        breakers.serve_empty(priority, &pool.holder);
         if breakers.in_line(priority) > 0 {
             self.share.ask_others();
         }
@@ -95,7 +97,12 @@ impl ClusterPool {
 
     /// Closes idle connections for those in line, those unused for longest first.
     fn give_way(&self, priority: Priority) {
-        for _ in 0..self.cluster.breakers.in_line(priority) {
+        let breakers = &self.cluster.breakers;
+        let (in_line, excess) = (breakers.in_line(priority), breakers.excess(priority));
+        if in_line == 0 {
+            return;
+        }
+        for _ in 0..in_line.saturating_add(excess) {
             if !self.close_one(priority) {
                 return;
             }
@@ -139,7 +146,10 @@ impl EndpointPool {
             if !idle.connection.is_quiet() {
                 return;
             }
-            match self.breakers.turn(priority, self.id, Takes::Http1) {
+            let turn = self
+                .breakers
+                .turn(priority, &self.holder, Takes::Http1, true);
+            match turn {
                 Turn::Nobody => break,
                 Turn::Close => return,
                 Turn::For(chosen) => {
@@ -177,7 +187,7 @@ impl EndpointPool {
         }
         match self
             .breakers
-            .turn(connection.priority, self.id, Takes::Http2)
+            .turn(connection.priority, &self.holder, Takes::Http2, is_idle)
         {
             Turn::For(chosen) => {
                 let channel = Multiplexed::channel(connection, true);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::harness::{Client, HTTP2, TO_WEB, run, start, upstream};
@@ -120,19 +120,120 @@ fn an_idle_connection_gives_way_to_one_for_another_endpoint() {
 }
 
 #[test]
-fn an_idle_connection_gives_way_to_a_request_on_another_worker() {
+fn idle_connections_give_way_to_requests_on_another_worker() {
+    let limits = "circuit_breakers: { thresholds: [ { max_connections: 2 } ] }";
     run(async {
-        let (gate, seen) = (Arc::new(Semaphore::new(100)), Rc::default());
+        let (gate, seen) = (Arc::new(Semaphore::new(0)), Rc::default());
         let web = gated(&gate, &seen).await;
-        let proxy = start(TO_WEB, &[("web", &[web], ONE_CONNECTION)]).await;
-        let workers = [proxy.addr, proxy.second_worker()];
-        for turn in 0..6 {
-            let mut client = get(workers[turn % 2], "/").await;
-            let answer = client.until("\r\n\r\nok").await;
-            assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let proxy = start(TO_WEB, &[("web", &[web], limits)]).await;
+        for (turn, worker) in [proxy.addr, proxy.second_worker()].into_iter().enumerate() {
+            let mut clients = [get(worker, "/").await, get(worker, "/").await];
+            let sent = 2 * (turn as u64 + 1);
+            proxy.stat("cluster.web.upstream_rq_total", sent).await;
+            gate.add_permits(2);
+            for client in &mut clients {
+                client.until("\r\n\r\nok").await;
+            }
+            proxy.stat("cluster.web.upstream_rq_active", 0).await;
         }
-        proxy.stat("cluster.web.upstream_cx_active", 1).await;
-        proxy.stat("cluster.web.upstream_cx_total", 6).await;
+        proxy.stat("cluster.web.upstream_cx_active", 2).await;
+        proxy.stat("cluster.web.upstream_cx_total", 4).await;
+    });
+}
+
+#[test]
+fn busy_connections_of_others_do_not_keep_a_worker_or_an_endpoint_without_any() {
+    run(async {
+        let gate = Arc::new(Semaphore::new(0));
+        let endpoints = [
+            one_stream_at_a_time(&gate).await,
+            one_stream_at_a_time(&gate).await,
+        ];
+        let more = format!("{ONE_CONNECTION}\n{HTTP2}");
+        let proxy = start(TO_WEB, &[("web", &endpoints, &more)]).await;
+        let second = proxy.second_worker();
+        let mut clients = Vec::new();
+        for worker in [proxy.addr, proxy.addr, second, second] {
+            clients.push(get(worker, "/").await);
+            let sent = clients.len() as u64;
+            proxy.stat("cluster.web.upstream_rq_total", sent).await;
+        }
+        proxy.stat("cluster.web.upstream_cx_active", 4).await;
+        gate.add_permits(4);
+        for client in &mut clients {
+            client.until("\r\n\r\nok").await;
+        }
+    });
+}
+
+#[test]
+fn who_waits_for_the_only_connection_of_a_pool_beyond_the_limit_gets_another_when_it_ends() {
+    run(async {
+        let gate = Arc::new(Semaphore::new(0));
+        let script = Arc::clone(&gate);
+        let web = upstream(move |_, mut server| {
+            let gate = Arc::clone(&script);
+            async move {
+                server.until("\r\n\r\n").await;
+                gate.acquire().await.expect("open").forget();
+                server
+                    .send("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok")
+                    .await;
+            }
+        })
+        .await;
+        let proxy = start(TO_WEB, &[("web", &[web], ONE_CONNECTION)]).await;
+        let mut held = get(proxy.addr, "/").await;
+        proxy.stat("cluster.web.upstream_rq_total", 1).await;
+        let second = proxy.second_worker();
+        let mut first = get(second, "/").await;
+        proxy.stat("cluster.web.upstream_rq_total", 2).await;
+        let mut waits = get(second, "/").await;
+        proxy
+            .stat("cluster.web.upstream_rq_pending_active", 1)
+            .await;
+        gate.add_permits(3);
+        for client in [&mut held, &mut first, &mut waits] {
+            client.until("\r\n\r\nok").await;
+        }
+        proxy.stat("cluster.web.upstream_cx_active", 0).await;
+    });
+}
+
+#[test]
+fn all_who_wait_for_a_connection_fail_with_it() {
+    let tls = r#"
+transport_socket:
+  name: tls
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+"#;
+    run(async {
+        let gate = Arc::new(Semaphore::new(0));
+        let script = Arc::clone(&gate);
+        let web = upstream(move |_, server| {
+            let gate = Arc::clone(&script);
+            async move {
+                gate.acquire().await.expect("open").forget();
+                drop(server);
+            }
+        })
+        .await;
+        let proxy = start(TO_WEB, &[("web", &[web], &format!("{tls}{HTTP2}"))]).await;
+        let mut clients = Vec::new();
+        for number in 1..4 {
+            clients.push(get(proxy.addr, "/").await);
+            proxy
+                .stat("cluster.web.upstream_rq_pending_active", number)
+                .await;
+        }
+        gate.add_permits(3);
+        for client in &mut clients {
+            let answer = client.until("\r\n\r\n").await;
+            assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        }
+        proxy.stat("cluster.web.upstream_cx_connect_fail", 1).await;
+        proxy.stat("cluster.web.upstream_cx_total", 1).await;
     });
 }
 
@@ -181,32 +282,38 @@ fn a_request_over_the_limit_on_requests_is_refused_until_another_has_ended() {
     });
 }
 
-/// A server that takes one stream at a time and answers when `gate` lets it.
+/// A server that takes one stream of a connection at a time and answers when `gate` lets it.
 async fn one_stream_at_a_time(gate: &Arc<Semaphore>) -> SocketAddr {
     let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let addr = socket.local_addr().expect("bound");
     let gate = Arc::clone(gate);
     tokio::task::spawn_local(async move {
-        let (tcp, _) = socket.accept().await.expect("the only connection");
-        let mut connection = h2::server::Builder::new()
-            .max_concurrent_streams(1)
-            .handshake::<_, bytes::Bytes>(tcp)
-            .await
-            .expect("a preface");
-        while let Some(Ok((_, mut respond))) = connection.accept().await {
-            let gate = Arc::clone(&gate);
-            tokio::task::spawn_local(async move {
-                gate.acquire().await.expect("open").forget();
-                let response = http::Response::builder()
-                    .header("content-length", "2")
-                    .body(())
-                    .expect("valid");
-                let mut body = respond.send_response(response, false).expect("sent");
-                body.send_data("ok".into(), true).expect("sent");
-            });
+        loop {
+            let (tcp, _) = socket.accept().await.expect("accepted");
+            tokio::task::spawn_local(serve_streams(tcp, Arc::clone(&gate)));
         }
     });
     addr
+}
+
+async fn serve_streams(tcp: TcpStream, gate: Arc<Semaphore>) {
+    let mut connection = h2::server::Builder::new()
+        .max_concurrent_streams(1)
+        .handshake::<_, bytes::Bytes>(tcp)
+        .await
+        .expect("a preface");
+    while let Some(Ok((_, mut respond))) = connection.accept().await {
+        let gate = Arc::clone(&gate);
+        tokio::task::spawn_local(async move {
+            gate.acquire().await.expect("open").forget();
+            let response = http::Response::builder()
+                .header("content-length", "2")
+                .body(())
+                .expect("valid");
+            let mut body = respond.send_response(response, false).expect("sent");
+            body.send_data("ok".into(), true).expect("sent");
+        });
+    }
 }
 
 #[test]
