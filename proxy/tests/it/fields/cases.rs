@@ -49,7 +49,7 @@ virtual_hosts:
   domains: [a.example]
   routes:
   - match: {prefix: /}
-    route: {cluster: c}
+    route: {cluster: c, max_grpc_timeout: 10s}
     request_headers_to_add: [{header: {key: x-b, value: inner}}]
 "#;
 

@@ -120,7 +120,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ),
     (
         "envoy.config.route.v3.RouteConfiguration",
-        "{name: r, virtual_hosts: [{name: v, domains: [a.example], routes: [{match: {prefix: /}, route: {cluster: c}}]}]}",
+        "{name: r, virtual_hosts: [{name: v, domains: [a.example], routes: [{match: {prefix: /}, route: {cluster: c, max_grpc_timeout: 10s}}]}]}",
     ),
     (
         "envoy.config.route.v3.VirtualHost",
@@ -128,10 +128,17 @@ const SAMPLES: &[(&str, &str)] = &[
     ),
     (
         "envoy.config.route.v3.Route",
-        "{match: {prefix: /}, route: {cluster: c}}",
+        "{match: {prefix: /}, route: {cluster: c, max_grpc_timeout: 10s}}",
     ),
     ("envoy.config.route.v3.RouteMatch", "{prefix: /}"),
-    ("envoy.config.route.v3.RouteAction", "{cluster: c}"),
+    (
+        "envoy.config.route.v3.RouteAction",
+        "{cluster: c, max_grpc_timeout: 10s}",
+    ),
+    (
+        "envoy.config.route.v3.RouteAction.MaxStreamDuration",
+        "{grpc_timeout_header_max: 10s}",
+    ),
     (
         "envoy.config.route.v3.DirectResponseAction",
         "{status: 200}",
