@@ -11,6 +11,7 @@ use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -132,9 +133,7 @@ async fn answer(
 ) -> anyhow::Result<()> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     if !is_trusted(&stream)? {
-        return Ok(stream
-            .write_all(b"error\nthis demo belongs to another user")
-            .await?);
+        return Ok(turn_away(stream).await?);
     }
     let mut request = String::new();
     (&mut stream)
@@ -147,6 +146,22 @@ async fn answer(
         Err(reason) => format!("error\n{reason:#}"),
     };
     Ok(stream.write_all(text.as_bytes()).await?)
+}
+
+/// Says why nothing is done. What the visitor sends is thrown away: a socket that is closed with something unread takes
+/// the answer along.
+async fn turn_away(mut stream: tokio::net::UnixStream) -> std::io::Result<()> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    stream
+        .write_all(b"error\nthis demo belongs to another user")
+        .await?;
+    stream.shutdown().await?;
+    let mut rest = stream.take(1 << 20);
+    let mut nowhere = tokio::io::sink();
+    let unread = tokio::io::copy(&mut rest, &mut nowhere);
+    // who stays silent for long has read the answer by then
+    let _ = tokio::time::timeout(Duration::from_secs(5), unread).await;
+    Ok(())
 }
 
 async fn visit(visit: Visit, sockets: &BTreeMap<String, PodSockets>) -> anyhow::Result<String> {
