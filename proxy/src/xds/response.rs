@@ -75,11 +75,11 @@ impl TryFrom<DiscoveryResponse> for Response {
         let DiscoveryResponse {
             version_info,
             resources,
-            canary: _, // Envoy, too, only logs it
+            canary: _, // a remark for people; Envoy does nothing else by it, either
             type_url,
             nonce,
-            control_plane: _,
-            resource_errors: _,
+            control_plane: _,   // shown by the server's own status
+            resource_errors: _, // reported by servers that speak xdstp locators; none was asked for
         } = message;
         let kind = kind(&type_url)?;
         let version: Arc<str> = version_info.as_str().into();
