@@ -54,7 +54,7 @@ pub fn run() -> anyhow::Result<()> {
 }
 
 fn compare(flags: &CompareFlags) -> anyhow::Result<()> {
-    let scenarios = select::scenarios(&flags.scenarios)?;
+    let scenarios = select::scenarios(flags)?;
     let peers = select::peers(flags)?;
     let wanted: Vec<&str> = select::programs(&peers, flags);
     let programs = Programs::find(&wanted);

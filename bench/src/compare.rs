@@ -10,15 +10,19 @@ use anyhow::Context;
 use crate::backend;
 use crate::certificate::{Certificate, Key};
 use crate::cores::{Cores, Role};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Heads};
 use crate::figure::{Figures, Metric};
 use crate::line::{Line, Site};
+use crate::measure::delivery::{self, Mesh};
 use crate::measure::system_calls::{self, Calls};
-use crate::measure::{Run, connections, memory, settle, traffic};
-use crate::peer::{Peer, Programs};
+use crate::measure::{Run, connections, idle, traffic};
+use crate::peer::{Missing, Peer, Programs};
 use crate::report::{Compared, Entry, Outcome};
-use crate::scenario::{SETTLE, Scenario, Traffic, Work};
-use crate::topology::{Chain, Features};
+use crate::scenario::{Delivery, Measured, Scenario, Traffic, Work};
+use crate::topology::{Chain, Features, Hop};
+
+/// Length of answers under an xDS server.
+const BODY: usize = 1024;
 
 /// What is compared, and how long.
 #[derive(Debug)]
@@ -44,6 +48,8 @@ struct Contestant {
     features: Features,
     /// Runs through all rounds where traffic is measured.
     line: Option<Line>,
+    /// What an xDS server tells the line's proxy.
+    mesh: Option<Mesh>,
     entry: Entry,
 }
 
@@ -90,7 +96,7 @@ fn readable(folder: &Path) -> anyhow::Result<()> {
 impl Bench<'_> {
     fn compare(&mut self, scenario: &Scenario) -> anyhow::Result<Compared> {
         let mut contestants = self.contestants(scenario);
-        if let Work::Traffic(_) = scenario.work {
+        if scenario.work.keeps_processes() {
             for contestant in &mut contestants {
                 self.enter(scenario, contestant)?;
             }
@@ -162,6 +168,7 @@ impl Bench<'_> {
                     peer: peer.clone(),
                     features: *features,
                     line: None,
+                    mesh: None,
                     entry,
                 });
             }
@@ -180,16 +187,17 @@ impl Bench<'_> {
         };
         let backend = self.backend(exchange)?;
         let certificate = self.certificate(scenario.key)?;
-        match Line::start(
-            &self.site,
-            &contestant.peer,
-            &chain,
-            (backend, exchange),
-            &certificate,
-        ) {
-            Ok(Ok(line)) => {
+        let hops = chain.hops(backend, &certificate)?;
+        let started = match (&contestant.peer, scenario.work) {
+            (Peer::Direct, _) => Ok(Ok((Line::direct(backend), None))),
+            (peer, Work::Delivery(delivery)) => self.deliver(peer, hops, delivery),
+            (peer, _) => launch(&self.site, peer, &hops, exchange).map(|line| Ok((line?, None))),
+        };
+        match started {
+            Ok(Ok((line, mesh))) => {
                 contestant.entry.show(&line);
                 contestant.line = Some(line);
+                contestant.mesh = mesh;
             }
             Ok(Err(missing)) => contestant.entry.outcome = Outcome::Missing { why: missing.0 },
             Err(error) => {
@@ -201,33 +209,51 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn measure(&mut self, scenario: &Scenario, contestant: &mut Contestant) -> anyhow::Result<Run> {
-        if let (Work::Traffic(load), Some(line)) = (scenario.work, &contestant.line) {
-            return traffic::run(line, &load, self.plan.window);
+    /// Starts a proxy under an xDS server.
+    fn deliver(
+        &mut self,
+        peer: &Peer,
+        mut hops: Vec<Hop>,
+        delivery: Delivery,
+    ) -> anyhow::Result<Result<(Line, Option<Mesh>), Missing>> {
+        let hop = hops.remove(0);
+        let lengths = [BODY, BODY + 1];
+        let mut backends = Vec::new();
+        for response in lengths {
+            let heads = Heads::Short;
+            let exchange = Exchange::Http1 { heads, response };
+            backends.push((self.backend(exchange)?, response));
         }
-        // memory and starts are looked at in fresh processes
-        self.enter(scenario, contestant)?;
-        let Some(line) = contestant.line.take() else {
+        let started = delivery::start(&self.site, peer, hop, delivery, [backends[0], backends[1]])?;
+        Ok(started.map(|(line, mesh)| (line, Some(mesh))))
+    }
+
+    fn measure(&mut self, scenario: &Scenario, contestant: &mut Contestant) -> anyhow::Result<Run> {
+        if !scenario.work.keeps_processes() {
+            contestant.line = None;
+            self.enter(scenario, contestant)?;
+        }
+        let Some(line) = &contestant.line else {
             return Ok(Run::default());
         };
-        let mut figures = Figures::new();
-        match scenario.work {
-            Work::Traffic(load) => return traffic::run(&line, &load, self.plan.window),
-            Work::IdleConnections { exchange, count } => {
-                return connections::run(&line, exchange, count);
-            }
-            Work::Idle(_) => settle(SETTLE),
-            Work::Start { .. } => {
-                figures.insert(Metric::Ready, line.ready.as_secs_f64() * 1_000.0);
-                settle(SETTLE);
-            }
+        let run = match scenario.work {
+            Work::Traffic(load) => traffic::run(line, &load, self.plan.window),
+            Work::IdleConnections { exchange, count } => connections::run(line, exchange, count),
+            Work::Idle(_) => idle::run(line),
+            Work::Start { .. } => idle::start(line),
+            Work::Delivery(delivery) => match (delivery.measured, &mut contestant.mesh) {
+                (Measured::VirtualHost | Measured::Endpoint, Some(mesh)) => {
+                    delivery::changes(line, mesh, delivery.measured)
+                }
+                (Measured::Everything | Measured::VirtualHost | Measured::Endpoint, _) => {
+                    delivery::everything(line)
+                }
+            },
+        };
+        if !scenario.work.keeps_processes() {
+            contestant.line = None;
         }
-        memory(&line, &mut figures)?;
-        Ok(Run {
-            figures,
-            errors: 0,
-            error: None,
-        })
+        run
     }
 
     fn count(&self, traffic: &Traffic, line: Option<&Line>) -> anyhow::Result<Calls> {
@@ -259,6 +285,21 @@ impl Bench<'_> {
         self.certificates.push((key, made.clone()));
         Ok(made)
     }
+}
+
+/// Starts a line and waits until it answers.
+fn launch(
+    site: &Site<'_>,
+    peer: &Peer,
+    hops: &[Hop],
+    exchange: Exchange,
+) -> anyhow::Result<Result<Line, Missing>> {
+    let mut line = match Line::launch(site, peer, hops)? {
+        Ok(line) => line,
+        Err(missing) => return Ok(Err(missing)),
+    };
+    line.wait(exchange)?;
+    Ok(Ok(line))
 }
 
 /// What a path with proxies takes longer than one without, where requests are sent at the same rate on both.

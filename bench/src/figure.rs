@@ -14,6 +14,14 @@ pub(crate) enum Metric {
     CpuPerGigabyte,
     /// Milliseconds from the start of the first process to the first right answer.
     Ready,
+    /// Milliseconds from the start of the process until all configuration is in force.
+    Applied,
+    /// Seconds of the proxy until then, and until it rests.
+    ApplyCpu,
+    /// Milliseconds of the proxy for a change of configuration.
+    ChangeCpu,
+    /// Milliseconds from when a change is sent until a request sees it.
+    Effective,
     /// KiB of all proxies for each idle connection.
     Connection,
     /// MiB of all proxies, shared pages divided by their users.
@@ -49,6 +57,10 @@ impl Metric {
             Metric::Cpu => "CPU µs",
             Metric::CpuPerGigabyte => "CPU s/GB",
             Metric::Ready => "ready ms",
+            Metric::Applied => "applied ms",
+            Metric::ApplyCpu => "CPU s",
+            Metric::ChangeCpu => "CPU ms/change",
+            Metric::Effective => "effective ms",
             Metric::Connection => "KiB/conn",
             Metric::Pss => "PSS MiB",
             Metric::Rss => "RSS MiB",

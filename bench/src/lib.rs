@@ -1,5 +1,6 @@
 //! Measurements of Tulle beside its peers: a load generator, a backend, scenarios, peers, reports.
 
+mod ads;
 mod app;
 mod backend;
 mod certificate;

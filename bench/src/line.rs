@@ -6,15 +6,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use crate::certificate::Certificate;
+use crate::ads;
 use crate::cores::Cores;
 use crate::exchange::Exchange;
 use crate::load::ping::ping;
+use crate::measure::settle;
 use crate::peer::{Config, Missing, Peer, Programs};
 use crate::process::Process;
-use crate::topology::Chain;
+use crate::topology::Hop;
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two attempts to get an answer.
+const BETWEEN: Duration = Duration::from_micros(200);
 
 /// Proxies between client and backend.
 #[derive(Debug)]
@@ -23,8 +26,12 @@ pub(crate) struct Line {
     pub(crate) front: SocketAddr,
     /// From the client to the backend; none where there is no proxy.
     pub(crate) proxies: Vec<Proxy>,
-    /// From the start of the first process to the first right answer.
+    /// When the first process was started.
+    pub(crate) started: Instant,
+    /// From then to the first right answer.
     pub(crate) ready: Duration,
+    /// Who configures the proxies, where they do not read it from a file.
+    pub(crate) server: Option<ads::Server>,
 }
 
 /// One proxy of the line.
@@ -44,24 +51,23 @@ pub(crate) struct Site<'a> {
 }
 
 impl Line {
-    /// Starts the proxies, those next to the backend first, and waits for an answer through all of them.
-    pub(crate) fn start(
-        site: &Site<'_>,
-        peer: &Peer,
-        chain: &Chain,
-        end: (SocketAddr, Exchange),
-        certificate: &Certificate,
-    ) -> anyhow::Result<Result<Line, Missing>> {
-        let (backend, exchange) = end;
-        let mut line = Line {
+    /// No proxy at all.
+    pub(crate) fn direct(backend: SocketAddr) -> Line {
+        Line {
             front: backend,
             proxies: Vec::new(),
+            started: Instant::now(),
             ready: Duration::ZERO,
-        };
-        if *peer == Peer::Direct {
-            return Ok(Ok(line));
+            server: None,
         }
-        let hops = chain.hops(backend, certificate)?;
+    }
+
+    /// Starts the proxies of `hops`, those next to the backend first.
+    pub(crate) fn launch(
+        site: &Site<'_>,
+        peer: &Peer,
+        hops: &[Hop],
+    ) -> anyhow::Result<Result<Line, Missing>> {
         let mut commands = Vec::new();
         for hop in hops.iter().rev() {
             let config = match peer.configure(hop, site.folder, site.programs)? {
@@ -73,36 +79,30 @@ impl Line {
                 Err(missing) => return Ok(Err(missing)),
             }
         }
-        let started = Instant::now();
+        let mut line = Line::direct(hops[0].listen);
         for (hop, config, command) in commands {
             let name = format!("{}-{}", peer.label(), hop.name);
             let process = Process::start(&command, &name, site.folder, site.cores)?;
-            line.proxies.insert(
-                0,
-                Proxy {
-                    name: hop.name,
-                    config,
-                    process,
-                },
-            );
-            line.front = hop.listen;
+            let proxy = Proxy {
+                name: hop.name,
+                config,
+                process,
+            };
+            line.proxies.insert(0, proxy);
         }
-        line.wait(exchange, started)?;
         Ok(Ok(line))
     }
 
-    fn wait(&mut self, exchange: Exchange, started: Instant) -> anyhow::Result<()> {
+    /// Waits for an answer through all proxies.
+    pub(crate) fn wait(&mut self, exchange: Exchange) -> anyhow::Result<()> {
+        let began = Instant::now();
         loop {
             let Err(error) = ping(self.front, exchange) else {
-                self.ready = started.elapsed();
+                self.ready = self.started.elapsed();
                 return Ok(());
             };
-            for proxy in &mut self.proxies {
-                if let Some((status, words)) = proxy.process.ended()? {
-                    bail!("proxy {} ended with {status}: {words}", proxy.name);
-                }
-            }
-            if started.elapsed() > PATIENCE {
+            self.look_alive()?;
+            if began.elapsed() > PATIENCE {
                 let words: Vec<String> = self
                     .proxies
                     .iter()
@@ -114,7 +114,18 @@ impl Line {
                     words.join("; ")
                 );
             }
+            settle(BETWEEN);
         }
+    }
+
+    /// What a proxy that has ended said last.
+    pub(crate) fn look_alive(&mut self) -> anyhow::Result<()> {
+        for proxy in &mut self.proxies {
+            if let Some((status, words)) = proxy.process.ended()? {
+                bail!("proxy {} ended with {status}: {words}", proxy.name);
+            }
+        }
+        Ok(())
     }
 
     /// Processes of all proxies.

@@ -1,6 +1,9 @@
 //! One run of one peer.
 
 pub(crate) mod connections;
+pub(crate) mod delivery;
+pub(crate) mod idle;
+mod probe;
 pub(crate) mod system_calls;
 pub(crate) mod traffic;
 

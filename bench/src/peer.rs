@@ -59,6 +59,10 @@ impl Peer {
         folder: &Path,
         programs: &Programs,
     ) -> anyhow::Result<Result<Config, Missing>> {
+        if hop.control.is_some() && matches!(self, Peer::Haproxy | Peer::Nginx) {
+            let why = "it takes no configuration over xDS; services-10k has the same in files";
+            return Ok(Err(Missing(why.to_owned())));
+        }
         let (extension, text) = match self {
             Peer::Direct => return Ok(Err(Missing("there is no proxy".to_owned()))),
             Peer::Tulle { .. } | Peer::Envoy => ("json", bootstrap::render(hop, folder)),

@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 
+use crate::ads::Control;
 use crate::certificate::Certificate;
 use crate::exchange::Protocol;
 
@@ -75,6 +76,8 @@ pub(crate) struct Hop {
     pub(crate) certificate: Certificate,
     /// Services in the configuration besides the one that is used.
     pub(crate) services: usize,
+    /// Who sends everything but the way to itself; none: it is all in the file.
+    pub(crate) control: Option<Control>,
 }
 
 /// A service that a configuration knows and nobody calls.
@@ -86,18 +89,26 @@ pub(crate) struct Service {
     pub(crate) endpoints: Vec<String>,
 }
 
-const ENDPOINTS: usize = 10;
+/// Endpoints of each service that nobody calls.
+pub(crate) const ENDPOINTS: usize = 10;
 
-impl Hop {
-    /// The services besides the one that is used.
-    pub(crate) fn others(&self) -> impl Iterator<Item = Service> {
-        (0..self.services).map(|at| Service {
+impl Service {
+    /// The service with this number.
+    pub(crate) fn numbered(at: usize) -> Service {
+        Service {
             name: format!("service-{at}"),
             host: format!("service-{at}.default.svc.cluster.local"),
             endpoints: (1..=ENDPOINTS)
                 .map(|of| format!("10.{}.{}.{of}:8080", at / 250, at % 250))
                 .collect(),
-        })
+        }
+    }
+}
+
+impl Hop {
+    /// The services besides the one that is used.
+    pub(crate) fn others(&self) -> impl Iterator<Item = Service> {
+        (0..self.services).map(Service::numbered)
     }
 }
 
@@ -140,6 +151,7 @@ impl Chain {
             features: self.features,
             certificate: certificate.clone(),
             services: self.services,
+            control: None,
         };
         let outer = plain(self.protocol);
         let Some(middle) = middle else {

@@ -6,12 +6,18 @@ use anyhow::{bail, ensure};
 
 use super::flags::CompareFlags;
 use crate::peer::{Peer, tulle};
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, Length, Scenario};
 
-/// Scenarios whose names are, or begin with, one of `names`.
-pub(crate) fn scenarios(names: &[String]) -> anyhow::Result<Vec<Scenario>> {
-    let all = scenario::all();
+/// Scenarios whose names are, or begin with, one of `names`; without names those that are run by default.
+pub(crate) fn scenarios(flags: &CompareFlags) -> anyhow::Result<Vec<Scenario>> {
+    let (mut all, names) = (scenario::all(), &flags.scenarios);
     if names.is_empty() {
+        let other = if flags.quick {
+            Length::Long
+        } else {
+            Length::Quick
+        };
+        all.retain(|scenario| scenario.length != other);
         return Ok(all);
     }
     for name in names {

@@ -4,26 +4,54 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::ads::{Control, Dialect};
 use crate::certificate::IDENTITY;
 use crate::exchange::Protocol;
 use crate::topology::{Features, Hop, Sessions, Side, Transport};
 
 const UNLIMITED: u32 = u32::MAX;
+/// The cluster behind which the xDS server is found.
+const CONTROL: &str = "control-plane";
 
 /// The file for one hop.
 pub(crate) fn render(hop: &Hop, folder: &Path) -> String {
     let mut bootstrap = json!({
         "node": { "id": format!("bench-{}", hop.name), "cluster": "bench" },
         "admin": { "address": address(&hop.admin.to_string()) },
-        "static_resources": {
-            "listeners": [listener(hop, folder)],
-            "clusters": clusters(hop),
-        },
     });
+    match hop.control {
+        None => {
+            bootstrap["static_resources"] =
+                json!({ "listeners": [listener(hop, folder)], "clusters": clusters(hop) });
+        }
+        Some(control) => {
+            bootstrap["dynamic_resources"] = aggregated(control);
+            bootstrap["static_resources"] =
+                json!({ "clusters": [over_http2(cluster(CONTROL, &[control.at.to_string()]))] });
+        }
+    }
     if hop.features == Features::Nothing {
         bootstrap["stats_config"] = json!({ "stats_matcher": { "reject_all": true } });
     }
     serde_json::to_string_pretty(&bootstrap).expect("JSON can be printed")
+}
+
+/// Clusters and listeners over one stream, however long it takes.
+fn aggregated(control: Control) -> Value {
+    let dialect = match control.dialect {
+        Dialect::Delta => "DELTA_GRPC",
+        Dialect::StateOfTheWorld => "GRPC",
+    };
+    let source = json!({ "ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s" });
+    json!({
+        "ads_config": {
+            "api_type": dialect,
+            "transport_api_version": "V3",
+            "grpc_services": [{ "envoy_grpc": { "cluster_name": CONTROL } }],
+        },
+        "cds_config": source,
+        "lds_config": source,
+    })
 }
 
 fn address(at: &str) -> Value {
@@ -146,9 +174,7 @@ fn http_filters(features: Features) -> Value {
 fn clusters(hop: &Hop) -> Value {
     let mut used = cluster("backend", &[hop.upstream.to_string()]);
     if matches!(hop.sends.protocol, Protocol::Http2 | Protocol::Grpc) {
-        let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-        let explicit = json!({ "explicit_http_config": { "http2_protocol_options": {} } });
-        used["typed_extension_protocol_options"] = json!({ options: typed(options, explicit) });
+        used = over_http2(used);
     }
     if let Transport::MutualTls(sessions) = hop.sends.transport {
         used["transport_socket"] = sending(hop, sessions);
@@ -157,6 +183,13 @@ fn clusters(hop: &Hop) -> Value {
         .others()
         .map(|service| cluster(&service.name, &service.endpoints));
     std::iter::once(used).chain(others).collect()
+}
+
+fn over_http2(mut cluster: Value) -> Value {
+    let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    let explicit = json!({ "explicit_http_config": { "http2_protocol_options": {} } });
+    cluster["typed_extension_protocol_options"] = json!({ options: typed(options, explicit) });
+    cluster
 }
 
 fn cluster(name: &str, endpoints: &[String]) -> Value {
