@@ -65,7 +65,7 @@ pub(super) fn run(start: Start) -> anyhow::Result<()> {
         ..Stores::default()
     };
     apply_static(&start.bootstrap, &stores)?;
-    let registry = Registry::new();
+    let registry = Registry::configured(start.bootstrap.stats.clone());
     let mesh = start
         .sidecar
         .as_ref()

@@ -17,6 +17,7 @@ use super::descriptors::from_json;
 use super::not_honoured::NotHonoured;
 use super::source::Source;
 use super::yaml;
+use crate::telemetry::metrics::StatsConfig;
 
 mod proto;
 
@@ -37,6 +38,8 @@ pub struct Bootstrap {
     pub lds: Option<Source>,
     /// Where clusters come from, if any do beside the static ones.
     pub cds: Option<Source>,
+    /// Which series are counted, and the labels that all have.
+    pub stats: StatsConfig,
     /// Where the admin interface listens, if anywhere.
     pub admin: Option<SocketAddr>,
     /// What the bootstrap says and is not acted upon.

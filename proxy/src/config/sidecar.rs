@@ -18,6 +18,7 @@ use super::ads::StreamConfig;
 use super::bootstrap::Bootstrap;
 use super::not_honoured::NotHonoured;
 use super::source::Source;
+use crate::telemetry::metrics::StatsConfig;
 use crate::xds::Dialect;
 
 mod cluster;
@@ -275,6 +276,7 @@ fn bootstrap(
         }),
         lds: Some(Source::Ads),
         cds: Some(Source::Ads),
+        stats: StatsConfig::default(),
         admin: Some(([127, 0, 0, 1], proxy_config.proxy_admin_port()).into()),
         not_honoured: not_honoured(proxy_config),
         message,

@@ -12,6 +12,9 @@ use crate::transport::TlsFacts;
 /// Counts a request that is over.
 pub(crate) fn count(exchange: &Exchange<'_>) {
     let (record, local) = (&exchange.record, &exchange.downstream.local);
+    if local.requests.is_off() {
+        return;
+    }
     let took = local.worker.now().saturating_duration_since(record.start);
     let measured = Measured {
         milliseconds: took.as_secs_f64() * 1_000.0,

@@ -8,11 +8,13 @@ mod registry;
 mod render;
 mod series;
 mod shard;
+mod stats_config;
 
 pub use self::recorder::FacadeRecorder;
 pub use self::registry::{Registry, Value};
 pub use self::series::Series;
 pub use self::shard::Shard;
+pub use self::stats_config::{StatsConfig, StatsMatcher};
 
 use self::shard::Cell;
 

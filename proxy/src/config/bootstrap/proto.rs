@@ -8,6 +8,7 @@ use crate::config::invalid::InvalidField;
 use crate::config::not_honoured::NotHonouredFields;
 use crate::config::source::Source;
 use crate::config::wire;
+use crate::telemetry::metrics::StatsConfig;
 use crate::transport::Address;
 
 const UNUSED: &str = "it has no effect";
@@ -33,6 +34,8 @@ impl TryFrom<pb::Bootstrap> for Bootstrap {
             .map(|admin| admin_address(admin, &mut fields))
             .transpose()?
             .flatten();
+        let stats = message.stats_config.clone().unwrap_or_default();
+        let stats = StatsConfig::from_proto(stats, "stats_config", &mut fields).map_err(refused)?;
         for (field, stream) in dynamic.streams() {
             if !clusters
                 .iter()
@@ -53,6 +56,7 @@ impl TryFrom<pb::Bootstrap> for Bootstrap {
             lds: dynamic.lds,
             cds: dynamic.cds,
             ads: dynamic.ads,
+            stats,
             admin,
             not_honoured: fields.into_vec(),
             message,
@@ -64,8 +68,8 @@ impl TryFrom<pb::Bootstrap> for Bootstrap {
 #[expect(deprecated, reason = "retired fields are named, too")]
 fn note_unused(message: &pb::Bootstrap, fields: &mut NotHonouredFields) {
     let pb::Bootstrap {
-        node: _, static_resources: _, dynamic_resources: _, admin: _, // read by the caller
-        node_context_params, cluster_manager, hds_config, flags_path, stats_sinks, deferred_stat_options, stats_config,
+        node: _, static_resources: _, dynamic_resources: _, admin: _, stats_config: _, // read by the caller
+        node_context_params, cluster_manager, hds_config, flags_path, stats_sinks, deferred_stat_options,
         stats_flush_interval, watchdog, watchdogs, tracing, layered_runtime, overload_manager, enable_dispatcher_stats,
         header_prefix, stats_server_version_override, use_tcp_for_dns_lookups, dns_resolution_config,
         typed_dns_resolver_config, bootstrap_extensions, fatal_actions, config_sources, default_config_source,
@@ -80,7 +84,6 @@ fn note_unused(message: &pb::Bootstrap, fields: &mut NotHonouredFields) {
     fields.note("flags_path", flags_path, UNUSED);
     fields.note("stats_sinks", stats_sinks, "statistics are scraped, not pushed");
     fields.note("deferred_stat_options", deferred_stat_options, UNUSED);
-    fields.note("stats_config", stats_config, "statistics keep their built-in tags and buckets");
     fields.note("stats_flush_interval", stats_flush_interval, UNUSED);
     fields.note("watchdog", watchdog, UNUSED);
     fields.note("watchdogs", watchdogs, UNUSED);

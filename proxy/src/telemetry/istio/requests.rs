@@ -74,6 +74,7 @@ pub(crate) struct Measured {
 #[derive(Debug)]
 pub(crate) struct RequestMetrics {
     registry: Registry,
+    off: bool,
     own: Arc<Workload>,
     introduction: Option<Introduction>,
     hasher: DefaultHashBuilder,
@@ -107,6 +108,7 @@ struct Handles {
 impl RequestMetrics {
     pub(crate) fn new(registry: Registry, own: Arc<Workload>) -> Self {
         Self {
+            off: registry.is_off(),
             registry,
             introduction: Introduction::of(&own),
             own,
@@ -118,6 +120,11 @@ impl RequestMetrics {
     /// What peers are told of our own workload.
     pub(crate) fn introduction(&self) -> Option<&Introduction> {
         self.introduction.as_ref()
+    }
+
+    /// Whether nothing is counted, so that nothing need be found out.
+    pub(crate) fn is_off(&self) -> bool {
+        self.off
     }
 
     /// Counts a request that is over.

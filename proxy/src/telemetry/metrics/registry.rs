@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use super::series::Series;
 use super::shard::{CAPACITY, Cell, Shard, Writers};
+use super::stats_config::{StatsConfig, StatsMatcher};
 use super::{BOUNDS, Counter, Gauge, Histogram};
 
 /// Series of one family before the rest is counted together as `overflow`.
@@ -14,6 +15,9 @@ const FAMILY_LIMIT: usize = 20_000;
 /// The same for Istio's families: their labels are long, and callers choose some of them. The four families of HTTP
 /// together make 10,000 series, about 30 MiB.
 const ISTIO_FAMILY_LIMIT: usize = 2_500;
+
+/// Invariant: the last cells belong to no series, so that counting into them is seen nowhere.
+const NOBODY: Cell = Cell(CAPACITY - Histogram::CELLS);
 
 /// The kind of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +49,7 @@ struct Table {
 pub struct Registry {
     table: Arc<Mutex<Table>>,
     shared: Arc<Shard>,
+    config: Arc<StatsConfig>,
 }
 
 /// The number of a series, all shards together.
@@ -73,6 +78,7 @@ impl Default for Registry {
         Self {
             table: Arc::new(Mutex::new(table)),
             shared,
+            config: Arc::default(),
         }
     }
 }
@@ -81,6 +87,19 @@ impl Registry {
     /// An empty registry.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty registry of what `config` wants.
+    pub fn configured(config: StatsConfig) -> Self {
+        Self {
+            config: Arc::new(config),
+            ..Self::default()
+        }
+    }
+
+    /// Whether there is no series at all, whatever is asked for.
+    pub fn is_off(&self) -> bool {
+        matches!(self.config.matcher, StatsMatcher::Nothing)
     }
 
     /// A shard that any thread may write to.
@@ -143,6 +162,10 @@ impl Registry {
     /// Series of one name and different kinds are a programming error; the first kind stays and the second gets cells
     /// that nobody reads.
     fn resolve(&self, series: Series, kind: Kind) -> Cell {
+        if !self.config.matcher.wants(&series) {
+            return NOBODY;
+        }
+        let series = self.config.label(series);
         let mut table = self.table.lock();
         if let Some((known, cell)) = table.known.get(&series)
             && *known == kind
@@ -165,9 +188,8 @@ impl Registry {
 
 impl Table {
     fn add(&mut self, series: Series, kind: Kind) -> Cell {
-        if self.next + kind.cells() > CAPACITY {
-            // Invariant: the last cells belong to nobody, so counting into them harms no series.
-            return Cell(CAPACITY - Histogram::CELLS);
+        if self.next + kind.cells() > NOBODY.0 {
+            return NOBODY;
         }
         let cell = Cell(self.next);
         self.next += kind.cells();

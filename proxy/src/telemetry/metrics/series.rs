@@ -89,7 +89,7 @@ impl Series {
 }
 
 /// Everything that Prometheus refuses in a name becomes an underscore.
-fn prometheus_name(name: &str) -> String {
+pub(super) fn prometheus_name(name: &str) -> String {
     name.chars()
         .map(|c| {
             if c.is_ascii_alphanumeric() || c == '_' || c == ':' {

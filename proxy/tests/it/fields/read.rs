@@ -115,11 +115,15 @@ pub(super) fn bootstrap_of(message: bootstrap::Bootstrap) -> Outcome {
         ads,
         lds,
         cds,
+        stats,
         admin,
         not_honoured,
         message: _,
     } = read;
-    let runs = (node, listeners, clusters, secrets, (ads, lds, cds, admin));
+    let runs = (
+        (node, listeners, clusters, secrets),
+        (ads, lds, cds, stats, admin),
+    );
     Ok(reading(&runs, not_honoured))
 }
 

@@ -62,6 +62,22 @@ const SAMPLES: &[(&str, &str)] = &[
         "{typed_config: {'@type': type.googleapis.com/envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig}}",
     ),
     (
+        "envoy.config.metrics.v3.TagSpecifier",
+        "{tag_name: zone, fixed_value: a}",
+    ),
+    (
+        "envoy.config.metrics.v3.StatsMatcher",
+        "{exclusion_list: {patterns: [{prefix: cluster.}]}}",
+    ),
+    (
+        "envoy.type.matcher.v3.ListStringMatcher",
+        "{patterns: [{prefix: a}]}",
+    ),
+    (
+        "envoy.config.metrics.v3.HistogramBucketSettings",
+        "{match: {prefix: a}, buckets: [1]}",
+    ),
+    (
         "envoy.config.core.v3.CidrRange",
         "{address_prefix: 10.0.0.0, prefix_len: 8}",
     ),
