@@ -1,6 +1,6 @@
 //! What the command operators of a format say about one request.
 
-use std::fmt::Write as _;
+use std::cell::LazyCell;
 use std::time::Duration;
 
 use super::connection::Exchange;
@@ -9,10 +9,14 @@ use crate::telemetry::access_log::Summary;
 use crate::telemetry::access_log::connection::{self, View};
 use crate::telemetry::access_log::format::{Format, HeaderRef, HeaderSource, Operator};
 use crate::telemetry::access_log::line;
+use crate::telemetry::access_log::number::decimal;
 
 /// Appends `format`, filled in.
 pub(crate) fn write(format: &Format, exchange: &Exchange<'_>, out: &mut String) {
-    line::write_text(format, out, &|operator, out| value(operator, exchange, out));
+    let view = LazyCell::new(|| view(exchange));
+    line::write_text(format, out, &|operator, out| {
+        value(operator, exchange, &view, out);
+    });
 }
 
 /// Writes the lines that the connection manager's access logs want of a request that is over.
@@ -23,9 +27,12 @@ pub(crate) fn record(exchange: &Exchange<'_>) {
         status: exchange.record.status,
         start: exchange.record.start,
     };
+    // the clocks are read once for all lines
+    let view = LazyCell::new(|| view(exchange));
     for log in &site.logs {
         if log.wants(summary) {
-            let fill = |operator: &Operator, out: &mut String| value(operator, exchange, out);
+            let fill =
+                |operator: &Operator, out: &mut String| value(operator, exchange, &view, out);
             local
                 .outbox
                 .append(&log.config.sink, |out| log.line.write(out, &fill));
@@ -34,7 +41,12 @@ pub(crate) fn record(exchange: &Exchange<'_>) {
 }
 
 /// Appends the value of an operator, or nothing.
-pub(crate) fn value(operator: &Operator, exchange: &Exchange<'_>, out: &mut String) {
+fn value<'a, F: FnOnce() -> View<'a>>(
+    operator: &Operator,
+    exchange: &Exchange<'_>,
+    view: &LazyCell<View<'a>, F>,
+    out: &mut String,
+) {
     let record = &exchange.record;
     match operator {
         Operator::Request(header) => request_header(exchange, header, out),
@@ -42,17 +54,17 @@ pub(crate) fn value(operator: &Operator, exchange: &Exchange<'_>, out: &mut Stri
         Operator::Trailer(_) | Operator::Absent | Operator::VirtualClusterName => {}
         Operator::RequestDuration | Operator::ResponseDuration => {
             let time = record.service_time.unwrap_or(Duration::ZERO);
-            display(time.as_millis(), out);
+            decimal(time.as_millis(), out);
         }
         Operator::Protocol => out.push_str(exchange.request.version.as_str()),
-        Operator::ResponseCode => display(record.status, out),
+        Operator::ResponseCode => decimal(record.status, out),
         Operator::ResponseCodeDetails => out.push_str(&record.details),
         Operator::RouteName => {
             out.push_str(record.route.as_ref().map_or("", |route| &*route.name));
         }
         Operator::GrpcStatus | Operator::GrpcStatusNumber => {
             if let Some(status) = record.grpc_status {
-                display(status, out);
+                decimal(status, out);
             }
         }
         Operator::StartTime(_)
@@ -86,19 +98,20 @@ pub(crate) fn value(operator: &Operator, exchange: &Exchange<'_>, out: &mut Stri
         | Operator::DownstreamTlsVersion
         | Operator::DownstreamTlsCipher
         | Operator::RequestedServerName
-        | Operator::Hostname => connection::value(operator, &view(exchange), out),
+        | Operator::Hostname => connection::value(operator, view, out),
     }
 }
 
 /// The connection below a request.
 fn view<'a>(exchange: &'a Exchange<'_>) -> View<'a> {
     let (record, downstream) = (&exchange.record, exchange.downstream);
+    let lasted = record.start.elapsed();
     View {
         facts: &downstream.facts,
         tls: downstream.tls.as_deref(),
         hostname: &downstream.local.hostname,
-        start: record.start,
-        wall: std::time::SystemTime::now() - record.start.elapsed(),
+        lasted,
+        wall: std::time::SystemTime::now() - lasted,
         bytes_received: record.bytes_received,
         bytes_sent: record.bytes_sent,
         flags: record.flags,
@@ -109,11 +122,6 @@ fn view<'a>(exchange: &'a Exchange<'_>) -> View<'a> {
         failure: record.upstream_failure.as_deref().unwrap_or_default(),
         attempts: record.attempts,
     }
-}
-
-fn display(value: impl std::fmt::Display, out: &mut String) {
-    // Writing to a string cannot fail.
-    let _ = write!(out, "{value}");
 }
 
 fn request_header(exchange: &Exchange<'_>, header: &HeaderRef, out: &mut String) {
@@ -157,10 +165,9 @@ fn field<'a>(
 }
 
 fn limited(value: Option<std::borrow::Cow<'_, str>>, limit: Option<usize>, out: &mut String) {
-    out.extend(
-        value
-            .unwrap_or_default()
-            .chars()
-            .take(limit.unwrap_or(usize::MAX)),
-    );
+    let value = value.unwrap_or_default();
+    match limit {
+        Some(limit) => out.extend(value.chars().take(limit)),
+        None => out.push_str(&value),
+    }
 }

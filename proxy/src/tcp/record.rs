@@ -98,11 +98,11 @@ impl Record {
             status: 0,
             start: self.start,
         };
-        let outbox = worker.outbox();
+        let (outbox, view) = (worker.outbox(), self.view(worker));
         for log in logs.iter().filter_map(|config| worker.access_log(config)) {
             if log.wants(summary) {
                 let fill = |operator: &Operator, out: &mut String| {
-                    connection::value(operator, &self.view(worker), out);
+                    connection::value(operator, &view, out);
                 };
                 outbox.append(&log.config.sink, |out| log.line.write(out, &fill));
             }
@@ -114,7 +114,7 @@ impl Record {
             facts: &self.facts,
             tls: self.tls.as_deref(),
             hostname: worker.hostname(),
-            start: self.start,
+            lasted: self.start.elapsed(),
             wall: self.wall,
             bytes_received: self.moved.to_upstream,
             bytes_sent: self.moved.to_downstream,

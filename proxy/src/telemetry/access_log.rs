@@ -5,6 +5,7 @@ pub mod flags;
 pub mod format;
 pub(crate) mod line;
 mod log;
+pub(crate) mod number;
 mod sink;
 pub(crate) mod time;
 

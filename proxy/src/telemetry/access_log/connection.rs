@@ -1,17 +1,17 @@
 //! What command operators say about a connection and its upstream, whatever is spoken on it.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::ResponseFlags;
 use super::format::Operator;
+use super::number::{decimal, ip, socket};
 use super::time;
 use crate::cluster::config::ClusterConfig;
 use crate::cluster::endpoint::Endpoint;
 use crate::cluster::pool::UpstreamFacts;
 use crate::listener::ConnectionFacts;
-use crate::transport::{PeerIdentity, TlsFacts};
+use crate::transport::{Address, PeerIdentity, TlsFacts};
 
 /// A connection, or a request on one, as far as operators ask about it.
 #[derive(Clone, Copy)]
@@ -19,7 +19,9 @@ pub(crate) struct View<'a> {
     pub(crate) facts: &'a ConnectionFacts,
     pub(crate) tls: Option<&'a TlsFacts>,
     pub(crate) hostname: &'a str,
-    pub(crate) start: Instant,
+    /// How long it has lasted.
+    pub(crate) lasted: Duration,
+    /// When it began.
     pub(crate) wall: SystemTime,
     pub(crate) bytes_received: u64,
     pub(crate) bytes_sent: u64,
@@ -58,24 +60,27 @@ pub(crate) fn value(operator: &Operator, view: &View<'_>, out: &mut String) {
             time::write(since, format.as_deref(), out);
         }
         Operator::Environment(value) => out.push_str(value),
-        Operator::Duration => display(view.start.elapsed().as_millis(), out),
-        Operator::BytesReceived => display(view.bytes_received, out),
-        Operator::BytesSent => display(view.bytes_sent, out),
-        Operator::ResponseFlags => display(view.flags, out),
-        Operator::UpstreamRequestAttemptCount => display(view.attempts, out),
-        Operator::DownstreamLocalAddress => display(destination, out),
-        Operator::DownstreamLocalAddressWithoutPort => display(destination.ip(), out),
-        Operator::DownstreamLocalPort => display(destination.port(), out),
-        Operator::DownstreamRemoteAddress => display(source, out),
-        Operator::DownstreamRemoteAddressWithoutPort => display(source.ip(), out),
-        Operator::DownstreamRemotePort => display(source.port(), out),
-        Operator::DownstreamDirectRemoteAddress => display(direct, out),
-        Operator::DownstreamDirectRemoteAddressWithoutPort => display(direct.ip(), out),
+        Operator::Duration => decimal(view.lasted.as_millis(), out),
+        Operator::BytesReceived => decimal(view.bytes_received, out),
+        Operator::BytesSent => decimal(view.bytes_sent, out),
+        Operator::ResponseFlags => view.flags.write(out),
+        Operator::UpstreamRequestAttemptCount => decimal(view.attempts, out),
+        Operator::DownstreamLocalAddress => socket(destination, out),
+        Operator::DownstreamLocalAddressWithoutPort => ip(destination.ip(), out),
+        Operator::DownstreamLocalPort => decimal(destination.port(), out),
+        Operator::DownstreamRemoteAddress => socket(source, out),
+        Operator::DownstreamRemoteAddressWithoutPort => ip(source.ip(), out),
+        Operator::DownstreamRemotePort => decimal(source.port(), out),
+        Operator::DownstreamDirectRemoteAddress => socket(direct, out),
+        Operator::DownstreamDirectRemoteAddressWithoutPort => ip(direct.ip(), out),
         Operator::RequestedServerName => out.push_str(view.server_name()),
         Operator::Hostname => out.push_str(view.hostname),
         Operator::UpstreamHost => {
             if let Some(endpoint) = view.endpoint {
-                display(&endpoint.facts.address, out);
+                match &endpoint.facts.address {
+                    Address::Ip(address) => socket(*address, out),
+                    Address::Unix(_) => out.push_str(&endpoint.facts.address.to_string()),
+                }
             }
         }
         Operator::UpstreamRemoteAddress => address(upstream.and_then(|facts| facts.remote), out),
@@ -116,14 +121,9 @@ fn peer(tls: Option<&TlsFacts>) -> Option<&PeerIdentity> {
     tls?.peer.as_ref()
 }
 
-fn display(value: impl std::fmt::Display, out: &mut String) {
-    // Writing to a string cannot fail.
-    let _ = write!(out, "{value}");
-}
-
 fn address(address: Option<SocketAddr>, out: &mut String) {
     if let Some(address) = address {
-        display(address, out);
+        socket(address, out);
     }
 }
 

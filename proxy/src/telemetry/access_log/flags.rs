@@ -105,6 +105,19 @@ impl fmt::Display for ResponseFlags {
     }
 }
 
+impl ResponseFlags {
+    /// Appends them as they print; most requests have none.
+    pub(crate) fn write(self, out: &mut String) {
+        use fmt::Write as _;
+        if self.is_empty() {
+            out.push('-');
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "{self}");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -56,7 +56,14 @@ impl Writer {
 pub(crate) struct Outbox {
     writer: Writer,
     shard: Arc<Shard>,
-    waiting: RefCell<HashMap<AccessLogSink, String>>,
+    waiting: RefCell<Vec<Waiting>>,
+}
+
+/// Lines for one sink; there are few sinks.
+#[derive(Debug)]
+struct Waiting {
+    sink: AccessLogSink,
+    lines: String,
 }
 
 impl Outbox {
@@ -71,19 +78,22 @@ impl Outbox {
     /// Lets `write` append a line for `sink`. Must run on a worker.
     pub(crate) fn append(self: &Rc<Self>, sink: &AccessLogSink, write: impl FnOnce(&mut String)) {
         let mut waiting = self.waiting.borrow_mut();
-        if waiting.values().all(String::is_empty) {
+        if waiting.iter().all(|waiting| waiting.lines.is_empty()) {
             let outbox = Rc::clone(self);
             tokio::task::spawn_local(async move {
                 tokio::time::sleep(DELAY).await;
                 outbox.hand_over();
             });
         }
-        if !waiting.contains_key(sink) {
-            waiting.insert(sink.clone(), String::new());
-        }
-        let Some(buffer) = waiting.get_mut(sink) else {
-            return;
-        };
+        let known = waiting.iter().position(|known| is_same(&known.sink, sink));
+        let at = known.unwrap_or_else(|| {
+            waiting.push(Waiting {
+                sink: sink.clone(),
+                lines: String::new(),
+            });
+            waiting.len() - 1
+        });
+        let buffer = &mut waiting[at].lines;
         write(buffer);
         self.writer.written.increment(&self.shard);
         if buffer.len() >= BATCH {
@@ -92,8 +102,8 @@ impl Outbox {
     }
 
     fn hand_over(&self) {
-        for (sink, buffer) in self.waiting.borrow_mut().iter_mut() {
-            self.send(sink, buffer);
+        for Waiting { sink, lines } in self.waiting.borrow_mut().iter_mut() {
+            self.send(sink, lines);
         }
     }
 
@@ -101,11 +111,25 @@ impl Outbox {
         if buffer.is_empty() {
             return;
         }
-        let batch = std::mem::take(buffer);
-        let lines = batch.bytes().filter(|byte| *byte == b'\n').count() as u64;
-        if self.writer.queue.try_send((sink.clone(), batch)).is_err() {
+        let room = String::with_capacity(buffer.len());
+        let batch = std::mem::replace(buffer, room);
+        let sent = self.writer.queue.try_send((sink.clone(), batch));
+        if let Err(TrySendError::Full((_, batch)) | TrySendError::Disconnected((_, batch))) = sent {
+            let lines = batch.bytes().filter(|byte| *byte == b'\n').count() as u64;
             self.writer.dropped.add(&self.shard, lines);
         }
+    }
+}
+
+/// Whether it is the same sink, where paths are the same if they are written alike.
+fn is_same(one: &AccessLogSink, other: &AccessLogSink) -> bool {
+    match (one, other) {
+        (AccessLogSink::File(one), AccessLogSink::File(other)) => {
+            one.as_os_str() == other.as_os_str()
+        }
+        (AccessLogSink::Stdout, AccessLogSink::Stdout)
+        | (AccessLogSink::Stderr, AccessLogSink::Stderr) => true,
+        (AccessLogSink::File(_) | AccessLogSink::Stdout | AccessLogSink::Stderr, _) => false,
     }
 }
 

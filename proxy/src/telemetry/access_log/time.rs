@@ -1,7 +1,8 @@
 //! Times of access logs, in UTC, without a library: days to dates by the proleptic Gregorian calendar.
 
-use std::fmt::Write as _;
 use std::time::Duration;
+
+use super::number::{decimal, padded};
 
 /// Appends the time `since` the Unix epoch in a `strftime`-like format with Envoy's `%3f`, `%6f`, `%9f` and `%f`; RFC
 /// 3339 with milliseconds when there is none.
@@ -19,28 +20,35 @@ pub(crate) fn write(since: Duration, format: Option<&str>, out: &mut String) {
             out.push(c);
             continue;
         }
-        // Writing to a string cannot fail.
-        let _ = match chars.next() {
-            Some('Y') => write!(out, "{year:04}"),
-            Some('m') => write!(out, "{month:02}"),
-            Some('d') => write!(out, "{day:02}"),
-            Some('H') => write!(out, "{hour:02}"),
-            Some('M') => write!(out, "{minute:02}"),
-            Some('S') => write!(out, "{second:02}"),
-            Some('F') => write!(out, "{year:04}-{month:02}-{day:02}"),
-            Some('T') => write!(out, "{hour:02}:{minute:02}:{second:02}"),
-            Some('s') => write!(out, "{seconds}"),
-            Some('z') => write!(out, "+0000"),
-            Some('Z') => write!(out, "UTC"),
-            Some('f') => write!(out, "{nanos:09}"),
+        let mut put = |parts: &[(u64, usize)], separator: char| {
+            for (at, (value, width)) in parts.iter().enumerate() {
+                if at > 0 {
+                    out.push(separator);
+                }
+                padded(*value, *width, out);
+            }
+        };
+        match chars.next() {
+            Some('Y') => put(&[(year, 4)], '-'),
+            Some('m') => put(&[(month, 2)], '-'),
+            Some('d') => put(&[(day, 2)], '-'),
+            Some('H') => put(&[(hour, 2)], ':'),
+            Some('M') => put(&[(minute, 2)], ':'),
+            Some('S') => put(&[(second, 2)], ':'),
+            Some('F') => put(&[(year, 4), (month, 2), (day, 2)], '-'),
+            Some('T') => put(&[(hour, 2), (minute, 2), (second, 2)], ':'),
+            Some('s') => decimal(seconds, out),
+            Some('z') => out.push_str("+0000"),
+            Some('Z') => out.push_str("UTC"),
+            Some('f') => padded(nanos, 9, out),
             Some(digits @ '1'..='9') => {
-                let width = digits as usize - '0' as usize;
+                let width = digits as u32 - '0' as u32;
                 // The `f` that follows the number of digits.
                 chars.next();
-                write!(out, "{}", &format!("{nanos:09}")[..width])
+                padded(nanos / 10_u32.pow(9 - width), width as usize, out);
             }
-            Some(other) => write!(out, "{other}"),
-            None => Ok(()),
+            Some(other) => out.push(other),
+            None => {}
         };
     }
 }
