@@ -4,7 +4,8 @@ mod flags;
 mod select;
 
 use std::fs;
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Parser;
@@ -12,10 +13,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::compare::{self, Plan};
 use crate::cores::{Cores, Role};
+use crate::forward::Forward;
 use crate::load::{self, Load, Pace};
 use crate::peer::{Peer, Programs};
+use crate::project::Project;
 use crate::report::machine::Machine;
-use crate::report::{Report, Settings, Version, html, summary, table};
+use crate::report::{Report, Settings, Version, html, json, summary, table};
 use crate::{backend, scenario};
 use flags::{BackendFlags, Command, CompareFlags, Flags, LoadFlags};
 
@@ -50,14 +53,17 @@ pub fn run() -> anyhow::Result<()> {
         }
         Command::Load(flags) => generate(&flags),
         Command::Backend(flags) => serve(&flags),
+        Command::Forward { file } => Forward::read(&file)?.run(),
     }
 }
 
 fn compare(flags: &CompareFlags) -> anyhow::Result<()> {
     let scenarios = select::scenarios(flags)?;
-    let peers = select::peers(flags)?;
+    let project = Project::find(flags.project.as_deref());
+    let folder = flags.folder(&project)?;
+    let peers = select::peers(flags, &project)?;
     let wanted: Vec<&str> = select::programs(&peers, flags);
-    let programs = Programs::find(&wanted);
+    let programs = Programs::find(&wanted, &project);
     let cores = Cores::find()?;
     let (rounds, seconds) = flags.lengths();
     let plan = Plan {
@@ -73,7 +79,10 @@ fn compare(flags: &CompareFlags) -> anyhow::Result<()> {
     };
     let machine = Machine::look(cores);
     println!("{}; {}", machine.pinning, machine.processor);
-    let proxies = plan.peers.iter().filter(|peer| **peer != Peer::Direct);
+    let proxies = plan
+        .peers
+        .iter()
+        .filter(|peer| !matches!(peer, Peer::Direct | Peer::Floor));
     let peers: Vec<Version> = proxies.map(version).collect();
     for peer in &peers {
         println!("{}: {}", peer.peer, peer.version);
@@ -83,30 +92,33 @@ fn compare(flags: &CompareFlags) -> anyhow::Result<()> {
         command: format!("tulle-bench {command}"),
         rounds,
         seconds,
+        minutes: 0.0,
     };
     let mut report = Report {
         machine,
         settings,
         peers,
-        scenarios: Vec::new(),
+        ..Report::default()
     };
+    let began = Instant::now();
     compare::run(&plan, &programs, cores, &mut |compared| {
         print!("{}", table::render(&compared));
-        report.scenarios.push(compared);
+        report.add(compared);
+        report.settings.minutes = began.elapsed().as_secs_f64() / 60.0;
         // after each scenario, so that a comparison can be stopped
-        write(&report, flags)
+        write(&report, &folder)
     })?;
     println!("{}", summary::render(&report));
+    println!("{:.1} minutes", report.settings.minutes);
     for name in FILES {
-        println!("{}", flags.folder().join(name).display());
+        println!("{}", folder.join(name).display());
     }
     Ok(())
 }
 
-fn write(report: &Report, flags: &CompareFlags) -> anyhow::Result<()> {
-    let folder = flags.folder();
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let texts = [serde_json::to_string_pretty(report)?, html::render(report)];
+fn write(report: &Report, folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let texts = [json::render(report)?, html::render(report)];
     for (name, text) in FILES.into_iter().zip(texts) {
         let path = folder.join(name);
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;

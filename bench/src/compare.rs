@@ -19,8 +19,10 @@ use crate::measure::{Run, connections, idle, traffic};
 use crate::peer::{Missing, Peer, Programs};
 use crate::report::{Compared, Entry, Outcome};
 use crate::scenario::{Delivery, Measured, Scenario, Traffic, Work};
-use crate::topology::{Chain, Features, Hop};
+use crate::topology::{Chain, Features, Hop, Topology};
 
+/// How long system calls are counted at most: their number for an exchange hardly varies.
+const COUNTED: Duration = Duration::from_millis(500);
 /// Length of answers under an xDS server.
 const BODY: usize = 1024;
 
@@ -101,8 +103,8 @@ impl Bench<'_> {
                 self.enter(scenario, contestant)?;
             }
         }
-        for _ in 0..self.plan.rounds {
-            self.round(scenario, &mut contestants);
+        for round in 0..self.plan.rounds {
+            self.round(scenario, round, &mut contestants);
         }
         if let Work::Traffic(traffic) = scenario.work
             && self.plan.system_calls
@@ -130,19 +132,29 @@ impl Bench<'_> {
     }
 
     /// Measures every contestant once.
-    fn round(&mut self, scenario: &Scenario, contestants: &mut [Contestant]) {
+    fn round(&mut self, scenario: &Scenario, round: usize, contestants: &mut [Contestant]) {
         let mut direct = Figures::new();
+        let tells_latency =
+            matches!(scenario.work, Work::Traffic(traffic) if traffic.tells_latency());
         for contestant in contestants
             .iter_mut()
             .filter(|contestant| contestant.entry.takes_part())
         {
+            if contestant.peer == Peer::Direct && round > 0 && !tells_latency {
+                // nothing is compared with it
+                continue;
+            }
             let mut run = self.measure(scenario, contestant);
-            if let Ok(run) = &mut run {
+            if let Ok(run) = &mut run
+                && tells_latency
+            {
                 match contestant.peer {
                     Peer::Direct => direct.clone_from(&run.figures),
-                    Peer::Tulle { .. } | Peer::Envoy | Peer::Haproxy | Peer::Nginx => {
-                        added(&mut run.figures, &direct)
-                    }
+                    Peer::Floor
+                    | Peer::Tulle { .. }
+                    | Peer::Envoy
+                    | Peer::Haproxy
+                    | Peer::Nginx => added(&mut run.figures, &direct),
                 }
             }
             contestant.entry.add(run);
@@ -151,16 +163,20 @@ impl Bench<'_> {
 
     fn contestants(&self, scenario: &Scenario) -> Vec<Contestant> {
         let direct = matches!(scenario.work, Work::Traffic(_));
+        let floor = direct && scenario.topology == Topology::OneHop;
         let mut contestants = Vec::new();
         for features in scenario.features {
             for peer in &self.plan.peers {
                 let first = *features == scenario.features[0];
-                if *peer == Peer::Direct && !(direct && first) {
-                    continue;
-                }
+                let has_features = match peer {
+                    Peer::Direct if !(direct && first) => continue,
+                    Peer::Floor if !(floor && first) => continue,
+                    Peer::Direct | Peer::Floor => false,
+                    Peer::Tulle { .. } | Peer::Envoy | Peer::Haproxy | Peer::Nginx => true,
+                };
                 let name = match scenario.features.len() {
                     1 => peer.label().to_owned(),
-                    _ if *peer == Peer::Direct => peer.label().to_owned(),
+                    _ if !has_features => peer.label().to_owned(),
                     _ => format!("{} {}", peer.label(), features.label()),
                 };
                 let entry = Entry::new(name, peer.label().to_owned());
@@ -261,7 +277,7 @@ impl Bench<'_> {
             Some(line) => system_calls::count(
                 line,
                 traffic,
-                self.plan.window.min(Duration::from_secs(1)),
+                self.plan.window.min(COUNTED),
                 self.site.folder,
             ),
             None => Ok(BTreeMap::new()),
@@ -302,11 +318,8 @@ fn launch(
     Ok(Ok(line))
 }
 
-/// What a path with proxies takes longer than one without, where requests are sent at the same rate on both.
+/// What a path with proxies takes longer than one without.
 fn added(figures: &mut Figures, direct: &Figures) {
-    if !direct.contains_key(&Metric::Lag) {
-        return;
-    }
     for (added, of) in [
         (Metric::AddedP50, Metric::P50),
         (Metric::AddedP99, Metric::P99),

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 /// A quantity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Metric {
     /// Microseconds of all proxies for a request, connection or exchange.
@@ -51,6 +51,11 @@ pub(crate) enum Metric {
 }
 
 impl Metric {
+    /// Whether the greater figure is the better one.
+    pub(crate) fn is_better_when_more(self) -> bool {
+        matches!(self, Metric::Rate | Metric::Bandwidth)
+    }
+
     /// Head of its column.
     pub(crate) fn title(self) -> &'static str {
         match self {
@@ -84,13 +89,34 @@ impl Metric {
 pub(crate) type Figures = BTreeMap<Metric, f64>;
 
 /// Values of all runs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Series {
     pub(crate) min: f64,
     pub(crate) median: f64,
     pub(crate) max: f64,
     /// In the order in which they were measured.
     pub(crate) runs: Vec<f64>,
+}
+
+impl Serialize for Series {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Series", 4)?;
+        fields.serialize_field("min", &rounded(self.min))?;
+        fields.serialize_field("median", &rounded(self.median))?;
+        fields.serialize_field("max", &rounded(self.max))?;
+        fields.serialize_field("rounds", &self.runs.len())?;
+        fields.end()
+    }
+}
+
+/// A number with as many digits as a measurement deserves.
+pub(crate) fn rounded(value: f64) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    let digits = 3 - value.abs().log10().floor() as i32;
+    let scale = 10_f64.powi(digits.clamp(0, 9));
+    (value * scale).round() / scale
 }
 
 impl Series {
@@ -112,6 +138,18 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_keep_four_digits() {
+        for (value, kept) in [
+            (0.0, 0.0),
+            (1234.5678, 1235.0),
+            (0.123_456, 0.1235),
+            (98_765.4, 98_765.0),
+        ] {
+            assert_eq!(rounded(value), kept);
+        }
+    }
 
     #[test]
     fn the_median_of_two_lies_between_them() {

@@ -11,6 +11,8 @@ use std::process::Command;
 
 use anyhow::Context;
 
+use crate::exchange::Protocol;
+use crate::forward::{Forward, Means};
 use crate::topology::Hop;
 pub(crate) use program::{Found, Programs, tulle};
 
@@ -19,6 +21,8 @@ pub(crate) use program::{Found, Programs, tulle};
 pub(crate) enum Peer {
     /// No proxy at all.
     Direct,
+    /// This program, which forwards what it does not look at.
+    Floor,
     /// A build of Tulle.
     Tulle {
         label: String,
@@ -33,10 +37,11 @@ pub(crate) enum Peer {
 #[derive(Clone, Debug)]
 pub(crate) struct Missing(pub(crate) String);
 
-/// A hop's configuration, on disk.
+/// A hop's configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) path: PathBuf,
+    /// What stands there, with words in place of ports and folders.
     pub(crate) text: String,
 }
 
@@ -45,6 +50,7 @@ impl Peer {
     pub(crate) fn label(&self) -> &str {
         match self {
             Peer::Direct => "direct",
+            Peer::Floor => "floor",
             Peer::Tulle { label, .. } => label,
             Peer::Envoy => "envoy",
             Peer::Haproxy => "haproxy",
@@ -65,6 +71,7 @@ impl Peer {
         }
         let (extension, text) = match self {
             Peer::Direct => return Ok(Err(Missing("there is no proxy".to_owned()))),
+            Peer::Floor => ("json", floor(hop)?),
             Peer::Tulle { .. } | Peer::Envoy => ("json", bootstrap::render(hop, folder)),
             Peer::Haproxy => ("cfg", haproxy::render(hop, folder)?),
             Peer::Nginx => match nginx::render(hop, folder, programs) {
@@ -74,6 +81,7 @@ impl Peer {
         };
         let path = folder.join(format!("{}-{}.{extension}", self.label(), hop.name));
         fs::write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+        let text = hop.without_places(&text, folder);
         Ok(Ok(Config { path, text }))
     }
 
@@ -81,6 +89,7 @@ impl Peer {
     pub(crate) fn command(&self, config: &Path, programs: &Programs) -> Result<Command, Missing> {
         let (found, arguments): (Found, &[&str]) = match self {
             Peer::Direct => return Err(Missing("there is no proxy".to_owned())),
+            Peer::Floor => (Found::at(own()?), &["forward"]),
             Peer::Tulle { program, .. } => (
                 Found::at(program.clone()),
                 &["--concurrency", "1", "-l", "warning", "-c"],
@@ -107,7 +116,7 @@ impl Peer {
     /// What it says of its version.
     pub(crate) fn version(&self, programs: &Programs) -> String {
         let (found, flag) = match self {
-            Peer::Direct => return String::new(),
+            Peer::Direct | Peer::Floor => return "of this program".to_owned(),
             Peer::Tulle { program, .. } => (Ok(Found::at(program.clone())), "--version"),
             Peer::Envoy => (programs.envoy(), "--version"),
             Peer::Haproxy => (programs.haproxy(), "-v"),
@@ -132,4 +141,22 @@ impl Peer {
             .map_or(first, |(_, version)| version);
         version.to_owned()
     }
+}
+
+/// Bytes without a second look: spliced where the others forward TCP, copied where they forward requests.
+fn floor(hop: &Hop) -> anyhow::Result<String> {
+    let forward = Forward {
+        listen: hop.listen,
+        to: hop.upstream,
+        means: match hop.accepts.protocol {
+            Protocol::Tcp => Means::Splice,
+            Protocol::Http1 | Protocol::Http2 | Protocol::Grpc => Means::Copy,
+        },
+    };
+    Ok(serde_json::to_string(&forward)?)
+}
+
+/// This program.
+fn own() -> Result<PathBuf, Missing> {
+    std::env::current_exe().map_err(|error| Missing(format!("where this program is: {error}")))
 }

@@ -15,6 +15,9 @@ const EVENTS: usize = 256;
 pub(crate) enum Interest {
     Read,
     ReadAndWrite,
+    Write,
+    /// Only its breaking.
+    Nothing,
 }
 
 /// A socket that is ready.
@@ -134,5 +137,7 @@ fn flags(interest: Interest) -> EventFlags {
     match interest {
         Interest::Read => EventFlags::IN,
         Interest::ReadAndWrite => EventFlags::IN | EventFlags::OUT,
+        Interest::Write => EventFlags::OUT,
+        Interest::Nothing => EventFlags::empty(),
     }
 }

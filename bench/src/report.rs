@@ -1,10 +1,12 @@
 //! What is told of a comparison: tables, JSON, a page with plots.
 
 pub(crate) mod html;
+pub(crate) mod json;
 pub(crate) mod machine;
 mod plot;
 pub(crate) mod summary;
 pub(crate) mod table;
+mod target;
 
 use std::collections::BTreeMap;
 
@@ -17,20 +19,24 @@ use crate::measure::system_calls::Calls;
 use machine::Machine;
 
 /// Everything.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
     pub(crate) machine: Machine,
     pub(crate) settings: Settings,
     pub(crate) peers: Vec<Version>,
     pub(crate) scenarios: Vec<Compared>,
+    /// Every configuration once.
+    pub(crate) configs: Vec<String>,
 }
 
 /// How it was measured.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Settings {
     pub(crate) command: String,
     pub(crate) rounds: usize,
     pub(crate) seconds: f64,
+    /// How long all of it took.
+    pub(crate) minutes: f64,
 }
 
 /// What a peer says of itself.
@@ -86,11 +92,36 @@ pub(crate) enum Outcome {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Shown {
     pub(crate) proxy: String,
-    pub(crate) text: String,
+    /// Its place in [`Report::configs`].
+    pub(crate) config: usize,
+    /// Its text, until it has that place.
+    #[serde(skip)]
+    text: String,
 }
 
+/// Calls that are rarer are not listed.
+const RARE: f64 = 0.005;
 /// A configuration that is longer is cut: those with thousands of services repeat themselves.
-const SHOWN: usize = 20_000;
+const SHOWN: usize = 6_000;
+
+impl Report {
+    /// Adds a scenario.
+    pub(crate) fn add(&mut self, mut compared: Compared) {
+        let shown = compared
+            .entries
+            .iter_mut()
+            .flat_map(|entry| &mut entry.configs);
+        for shown in shown {
+            let text = std::mem::take(&mut shown.text);
+            let known = self.configs.iter().position(|known| *known == text);
+            shown.config = known.unwrap_or_else(|| {
+                self.configs.push(text);
+                self.configs.len() - 1
+            });
+        }
+        self.scenarios.push(compared);
+    }
+}
 
 impl Entry {
     pub(crate) fn new(name: String, peer: String) -> Entry {
@@ -121,6 +152,7 @@ impl Entry {
             };
             Shown {
                 proxy: proxy.name.to_owned(),
+                config: 0,
                 text,
             }
         });
@@ -152,11 +184,12 @@ impl Entry {
     pub(crate) fn add_calls(&mut self, calls: anyhow::Result<Calls>) {
         match calls {
             Ok(calls) if calls.is_empty() => {}
-            Ok(calls) => {
+            Ok(mut calls) => {
                 self.figures
                     .entry(Metric::SystemCalls)
                     .or_default()
                     .push(calls.values().sum());
+                calls.retain(|_, count| *count >= RARE);
                 self.system_calls = calls;
             }
             Err(error) => eprintln!("{}: no system calls: {error:#}", self.name),
@@ -172,7 +205,10 @@ impl Entry {
 impl Compared {
     /// The metric that the scenario is about: the first that a proxy has.
     pub(crate) fn main(&self) -> Option<Metric> {
-        let proxies = self.entries.iter().filter(|entry| entry.peer != "direct");
+        let proxies = self
+            .entries
+            .iter()
+            .filter(|entry| !matches!(&*entry.peer, "direct" | "floor"));
         proxies
             .flat_map(|entry| entry.figures.keys())
             .min()
@@ -185,7 +221,7 @@ impl Compared {
         self.entries.iter().find(|entry| {
             entry.peer == peer
                 && entry.outcome == Outcome::Valid
-                && entry.name.strip_prefix(peer) == Some(features)
+                && (peer == "floor" || entry.name.strip_prefix(peer) == Some(features))
         })
     }
 

@@ -88,6 +88,13 @@ pub(crate) struct Traffic {
     pub(crate) pace: Pace,
 }
 
+impl Traffic {
+    /// Whether latencies say something of the proxies, and not only how long the queue is.
+    pub(crate) fn tells_latency(&self) -> bool {
+        self.exchange != Exchange::Download && (self.connections == 1 || self.pace != Pace::Closed)
+    }
+}
+
 impl Work {
     /// What is said on the path.
     pub(crate) fn exchange(self) -> Exchange {
@@ -109,7 +116,9 @@ impl Work {
             Work::Traffic(traffic) if traffic.exchange == Exchange::Download => {
                 vec![Metric::Bandwidth]
             }
-            Work::Traffic(traffic) if traffic.connections == 1 => vec![Metric::P50],
+            Work::Traffic(traffic) if traffic.connections == 1 => {
+                vec![Metric::P50, Metric::AddedP50, Metric::AddedP99]
+            }
             Work::Start { .. } => vec![Metric::Pss],
             Work::Delivery(delivery) => match delivery.measured {
                 Measured::Everything => vec![Metric::ApplyCpu, Metric::Pss],

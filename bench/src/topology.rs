@@ -1,6 +1,7 @@
 //! What lies between client and backend.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 
 use crate::ads::Control;
 use crate::certificate::Certificate;
@@ -106,6 +107,23 @@ impl Service {
 }
 
 impl Hop {
+    /// A configuration with words for what differs between two starts of the same thing.
+    pub(crate) fn without_places(&self, text: &str, folder: &Path) -> String {
+        let mut text = text.replace(&*folder.to_string_lossy(), "(folder)");
+        let places = [
+            (Some(self.listen), "(listen)"),
+            (Some(self.admin), "(admin)"),
+            (Some(self.upstream), "(upstream)"),
+            (self.control.map(|control| control.at), "(control)"),
+        ];
+        for (at, word) in places {
+            if let Some(at) = at {
+                text = text.replace(&at.port().to_string(), word);
+            }
+        }
+        text
+    }
+
     /// The services besides the one that is used.
     pub(crate) fn others(&self) -> impl Iterator<Item = Service> {
         (0..self.services).map(Service::numbered)

@@ -7,10 +7,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exchange::{Exchange, Heads};
 use crate::load::Life;
+use crate::project::Project;
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo run --release -p tulle-bench -- compare                        everything, about an hour
+  cargo run --release -p tulle-bench -- compare                        everything, three quarters of an hour
   cargo run --release -p tulle-bench -- compare --quick                the same as a smoke test
   cargo run --release -p tulle-bench -- compare -s h1,mtls-h1 -p tulle,envoy
   cargo run --release -p tulle-bench -- compare --proxy old=a/tulle-proxy --proxy new=b/tulle-proxy
@@ -34,6 +35,11 @@ pub(crate) enum Command {
     Load(LoadFlags),
     /// Only the backend
     Backend(BackendFlags),
+    /// Only the forwarder that is the floor of comparisons, as a file says
+    Forward {
+        /// For example {"listen":"127.0.0.1:8081","to":"127.0.0.1:8080","means":"splice"}
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -42,7 +48,7 @@ pub(crate) struct CompareFlags {
     #[arg(short, long = "scenario", value_name = "NAMES", value_delimiter = ',')]
     pub(crate) scenarios: Vec<String>,
     /// Peers, separated by commas
-    #[arg(short, long = "peer", value_name = "PEERS", value_delimiter = ',', default_values_t = ["direct", "tulle", "envoy", "haproxy", "nginx"].map(str::to_owned))]
+    #[arg(short, long = "peer", value_name = "PEERS", value_delimiter = ',', default_values_t = ["direct", "floor", "tulle", "envoy", "haproxy", "nginx"].map(str::to_owned))]
     pub(crate) peers: Vec<String>,
     /// A build of tulle-proxy; several are told apart by names; by default it is built
     #[arg(long = "proxy", value_name = "[NAME=]FILE")]
@@ -59,6 +65,9 @@ pub(crate) struct CompareFlags {
     /// Leave out the pass that counts system calls
     #[arg(long)]
     pub(crate) no_system_calls: bool,
+    /// The checkout whose peers and target folder are used; by default the one around the working directory
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) project: Option<PathBuf>,
     /// Folder of the report [default: target/bench]
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
@@ -78,10 +87,15 @@ impl CompareFlags {
         !self.quick && !self.no_system_calls
     }
 
-    pub(crate) fn folder(&self) -> PathBuf {
-        self.out.clone().unwrap_or_else(|| {
-            PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench"))
-        })
+    /// Where the report goes.
+    pub(crate) fn folder(&self, project: &anyhow::Result<Project>) -> anyhow::Result<PathBuf> {
+        match (&self.out, project) {
+            (Some(out), _) => Ok(out.clone()),
+            (None, Ok(project)) => Ok(project.reports()),
+            (None, Err(error)) => {
+                anyhow::bail!("{error:#}; or say where the report goes with --out")
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use anyhow::{bail, ensure};
 
 use super::flags::CompareFlags;
 use crate::peer::{Peer, tulle};
+use crate::project::Project;
 use crate::scenario::{self, Length, Scenario};
 
 /// Scenarios whose names are, or begin with, one of `names`; without names those that are run by default.
@@ -39,28 +40,34 @@ pub(crate) fn scenarios(flags: &CompareFlags) -> anyhow::Result<Vec<Scenario>> {
 }
 
 /// Peers by their names; Tulle is built where no program is named.
-pub(crate) fn peers(flags: &CompareFlags) -> anyhow::Result<Vec<Peer>> {
+pub(crate) fn peers(
+    flags: &CompareFlags,
+    project: &anyhow::Result<Project>,
+) -> anyhow::Result<Vec<Peer>> {
     let mut peers = Vec::new();
     for name in &flags.peers {
         match name.as_str() {
             "direct" => peers.push(Peer::Direct),
-            "tulle" => peers.extend(builds(&flags.proxies)?),
+            "floor" => peers.push(Peer::Floor),
+            "tulle" => peers.extend(builds(&flags.proxies, project)?),
             "envoy" => peers.push(Peer::Envoy),
             "haproxy" => peers.push(Peer::Haproxy),
             "nginx" => peers.push(Peer::Nginx),
             _ => {
-                bail!("there is no peer {name}; there are direct, tulle, envoy, haproxy and nginx")
+                bail!(
+                    "there is no peer {name}; there are direct, floor, tulle, envoy, haproxy and nginx"
+                )
             }
         }
     }
     Ok(peers)
 }
 
-fn builds(named: &[String]) -> anyhow::Result<Vec<Peer>> {
+fn builds(named: &[String], project: &anyhow::Result<Project>) -> anyhow::Result<Vec<Peer>> {
     if named.is_empty() {
         return Ok(vec![Peer::Tulle {
             label: "tulle".to_owned(),
-            program: tulle()?,
+            program: tulle(project)?,
         }]);
     }
     let build = |text: &String| {
@@ -83,7 +90,7 @@ pub(crate) fn programs(peers: &[Peer], flags: &CompareFlags) -> Vec<&'static str
     let mut names = Vec::new();
     for peer in peers {
         match peer {
-            Peer::Direct | Peer::Tulle { .. } => {}
+            Peer::Direct | Peer::Floor | Peer::Tulle { .. } => {}
             Peer::Envoy => names.push("envoy"),
             Peer::Haproxy => names.push("haproxy"),
             Peer::Nginx => names.extend(["nginx", "nginx-stream"]),

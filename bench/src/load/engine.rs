@@ -14,8 +14,8 @@ use crate::exchange::Exchange;
 use crate::pattern;
 use crate::poller::{Events, Poller, Ready};
 
-/// How long answers are waited for after the end.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long answers are waited for after the end: longer than a lost first packet takes to be sent again twice.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// A run with so many errors ends.
 const TOO_MANY: u64 = 1_000;
 

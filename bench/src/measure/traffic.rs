@@ -13,7 +13,7 @@ use crate::process::Usage;
 use crate::scenario::Traffic;
 
 /// Runs before the window, as a part of it.
-const WARM_UP: f64 = 0.25;
+const WARM_UP: f64 = 0.15;
 const MICROSECOND: f64 = 1_000.0;
 
 /// The load of a scenario.

@@ -7,9 +7,8 @@ use std::process::Command;
 use anyhow::Context;
 
 use super::Missing;
+use crate::project::Project;
 
-/// The project, as it was when the bench was built.
-const TOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const SYSTEM: [&str; 4] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"];
 
 /// A program, and the libraries that were unpacked with it.
@@ -22,7 +21,8 @@ pub(crate) struct Found {
 /// The peers' programs.
 #[derive(Clone, Debug)]
 pub(crate) struct Programs {
-    tools: PathBuf,
+    /// Where they are that the machine lacks; none without a project.
+    tools: Option<PathBuf>,
     /// What the installation said where it failed.
     failure: Option<String>,
 }
@@ -48,11 +48,9 @@ impl Found {
 
 impl Programs {
     /// Finds the programs of `names`, and installs those that are missing.
-    pub(crate) fn find(names: &[&str]) -> Programs {
-        let top = Path::new(TOP);
-        let top = top.canonicalize().unwrap_or_else(|_| top.to_owned());
+    pub(crate) fn find(names: &[&str], project: &anyhow::Result<Project>) -> Programs {
         let mut programs = Programs {
-            tools: top.join("target/tools"),
+            tools: project.as_ref().ok().map(Project::tools),
             failure: None,
         };
         let missing: Vec<&str> = names
@@ -61,7 +59,11 @@ impl Programs {
             .filter(|name| programs.locate(name).is_none())
             .collect();
         if !missing.is_empty() {
-            programs.failure = install(&missing).err().map(|error| format!("{error:#}"));
+            let installed = match project {
+                Ok(project) => install(&missing, project),
+                Err(error) => Err(anyhow::anyhow!("{error:#}")),
+            };
+            programs.failure = installed.err().map(|error| format!("{error:#}"));
         }
         programs
     }
@@ -81,7 +83,8 @@ impl Programs {
     /// nginx's module for plain TCP.
     pub(crate) fn nginx_stream(&self) -> Result<PathBuf, Missing> {
         let file = "usr/lib/nginx/modules/ngx_stream_module.so";
-        let places = [Path::new("/").join(file), self.debian().join(file)];
+        let unpacked = self.debian().map(|debian| debian.join(file));
+        let places = [Path::new("/").join(file)].into_iter().chain(unpacked);
         places
             .into_iter()
             .find(|place| place.exists())
@@ -111,7 +114,8 @@ impl Programs {
         if let Some(program) = system.into_iter().find(|program| program.exists()) {
             return Some(Found::at(program));
         }
-        let folders = ["usr/sbin", "usr/bin"].map(|folder| self.debian().join(folder).join(name));
+        let debian = self.debian()?;
+        let folders = ["usr/sbin", "usr/bin"].map(|folder| debian.join(folder).join(name));
         let program = folders.into_iter().find(|program| program.exists())?;
         Some(Found {
             program,
@@ -121,7 +125,7 @@ impl Programs {
 
     /// Envoys that were unpacked, the newest last.
     fn envoys(&self) -> Vec<PathBuf> {
-        let folders = entries(&self.tools).into_iter();
+        let folders = self.tools.iter().flat_map(|tools| entries(tools));
         let mut found: Vec<PathBuf> = folders
             .filter(|folder| named(folder, "envoy-"))
             .map(|folder| folder.join("envoy"))
@@ -131,12 +135,12 @@ impl Programs {
         found
     }
 
-    fn debian(&self) -> PathBuf {
-        self.tools.join("debian")
+    fn debian(&self) -> Option<PathBuf> {
+        Some(self.tools.as_ref()?.join("debian"))
     }
 
     fn libraries(&self) -> Option<PathBuf> {
-        let folders = entries(&self.debian().join("usr/lib")).into_iter();
+        let folders = entries(&self.debian()?.join("usr/lib")).into_iter();
         folders
             .into_iter()
             .find(|folder| folder.to_string_lossy().ends_with("-linux-gnu"))
@@ -153,9 +157,10 @@ fn named(path: &Path, prefix: &str) -> bool {
         .is_some_and(|name| name.to_string_lossy().starts_with(prefix))
 }
 
-fn install(names: &[&str]) -> anyhow::Result<()> {
-    eprintln!("installing {} into target/tools", names.join(", "));
-    let script = Path::new(TOP).join(".ci/install-peers");
+fn install(names: &[&str], project: &Project) -> anyhow::Result<()> {
+    let tools = project.tools();
+    eprintln!("installing {} into {}", names.join(", "), tools.display());
+    let script = project.installer();
     let output = Command::new(&script).args(names).output();
     let output = output.with_context(|| format!("cannot run {}", script.display()))?;
     let said = String::from_utf8_lossy(&output.stderr);
@@ -168,10 +173,10 @@ fn install(names: &[&str]) -> anyhow::Result<()> {
 }
 
 /// Builds Tulle's proxy with the profile of this program, or takes the one beside it where cargo did not start us.
-pub(crate) fn tulle() -> anyhow::Result<PathBuf> {
+pub(crate) fn tulle(project: &anyhow::Result<Project>) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
     let beside = own.with_file_name("tulle-proxy");
-    let Some(cargo) = std::env::var_os("CARGO") else {
+    let (Some(cargo), Ok(project)) = (std::env::var_os("CARGO"), project) else {
         anyhow::ensure!(
             beside.exists(),
             "{} does not exist; build it with cargo build --release -p tulle-proxy, or name one with --proxy",
@@ -182,7 +187,7 @@ pub(crate) fn tulle() -> anyhow::Result<PathBuf> {
     let mut command = Command::new(cargo);
     command
         .args(["build", "--quiet", "-p", "tulle-proxy"])
-        .current_dir(TOP);
+        .current_dir(project.folder());
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }

@@ -1,5 +1,6 @@
 //! The report as one page that needs nothing else.
 
+use super::summary::Line;
 use super::table::{RIVALS, metrics, ratio, remarks, spread};
 use super::{Compared, Entry, Outcome, Report, plot, summary};
 
@@ -21,6 +22,7 @@ pub(crate) fn render(report: &Report) -> String {
     for compared in &report.scenarios {
         page.push_str(&section(compared));
     }
+    page.push_str(&configs(report));
     page.push_str("</html>\n");
     page
 }
@@ -73,24 +75,45 @@ fn facts(report: &Report) -> String {
 }
 
 fn summary(report: &Report) -> String {
-    let rows = summary::lines(report).into_iter().map(|line| {
-        let cells =
-            [&line.entry, &line.metric.title().to_owned(), &line.value].map(|cell| escape(cell));
-        let cells = cells
-            .into_iter()
-            .chain(line.ratios)
-            .map(|cell| format!("<td>{cell}</td>"));
+    let lines = summary::lines(report);
+    let rows = lines.iter().map(|line| {
+        let named = [
+            line.entry.clone(),
+            line.metric.title().to_owned(),
+            line.value.clone(),
+        ];
+        let cells = named.into_iter().chain(line.ratio_texts());
+        let cells = cells.map(|cell| format!("<td>{}</td>", escape(&cell)));
+        let missed = line.verdicts.iter().any(|verdict| !verdict.met);
         format!(
-            "<tr><td><a href=\"#{0}\">{0}</a></td>{1}</tr>",
+            "<tr><td><a href=\"#{0}\">{0}</a></td>{1}<td class=\"{2}\">{3}</td></tr>",
             line.scenario,
-            cells.collect::<String>()
+            cells.collect::<String>(),
+            if missed { "bad" } else { "note" },
+            escape(&line.bounds())
         )
     });
     let titles = RIVALS.map(|peer| format!("<th>× {peer}</th>")).concat();
+    let losses = lines.iter().filter_map(Line::loss);
+    let losses: String = losses
+        .map(|loss| format!("<li>{}</li>", escape(&loss)))
+        .collect();
     format!(
-        "<h2>Summary</h2><table><tr><th>scenario</th><th></th><th></th><th></th>{titles}</tr>{}</table>",
+        "<h2>Summary</h2><div class=\"wide\"><table><tr><th>scenario</th><th></th><th></th><th></th>{titles}<th>shall be</th></tr>{}\
+         </table></div><h2>Losing cases</h2><ul>{losses}</ul>",
         rows.collect::<String>()
     )
+}
+
+/// Every configuration once.
+fn configs(report: &Report) -> String {
+    let configs = report.configs.iter().enumerate().map(|(at, text)| {
+        format!(
+            "<details id=\"config-{at}\"><summary>{at}</summary><pre>{}</pre></details>",
+            escape(text)
+        )
+    });
+    format!("<h2>Configurations</h2>{}", configs.collect::<String>())
 }
 
 fn section(compared: &Compared) -> String {
@@ -136,15 +159,19 @@ fn section(compared: &Compared) -> String {
         ));
     }
     text.push_str(&calls(compared));
-    for entry in &compared.entries {
-        for config in &entry.configs {
-            text.push_str(&format!(
-                "<details><summary>{}, proxy {}</summary><pre>{}</pre></details>",
+    let shown = compared.entries.iter().flat_map(|entry| {
+        entry.configs.iter().map(move |shown| {
+            format!(
+                "<a href=\"#config-{}\">{} {}</a> ",
+                shown.config,
                 escape(&entry.name),
-                config.proxy,
-                escape(&config.text)
-            ));
-        }
+                shown.proxy
+            )
+        })
+    });
+    let shown: String = shown.collect();
+    if !shown.is_empty() {
+        text.push_str(&format!("<p>Configurations: {shown}</p>"));
     }
     text
 }
@@ -164,11 +191,7 @@ fn calls(compared: &Compared) -> String {
         .iter()
         .filter(|entry| !entry.system_calls.is_empty())
     {
-        let mut calls: Vec<_> = entry
-            .system_calls
-            .iter()
-            .filter(|(_, count)| **count >= 0.005)
-            .collect();
+        let mut calls: Vec<_> = entry.system_calls.iter().collect();
         calls.sort_by(|one, other| other.1.total_cmp(one.1));
         let calls: Vec<String> = calls
             .iter()

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::cores::Cores;
 
 /// The machine, as far as it matters to figures.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Machine {
     pub(crate) kernel: String,
     pub(crate) processor: String,

@@ -1,18 +1,22 @@
-//! Tulle beside its rivals, one line for each scenario and metric that counts.
+//! Tulle beside its rivals and beside the figures that it shall reach, one line for each scenario and metric that counts.
+
+use serde::Serialize;
 
 use super::table::{RIVALS, spread, table};
+use super::target::{self, Verdict};
 use super::{Compared, Entry, Outcome, Report};
-use crate::figure::Metric;
+use crate::figure::{Metric, rounded};
 
 /// One line.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub(crate) struct Line {
     pub(crate) scenario: &'static str,
     pub(crate) entry: String,
     pub(crate) metric: Metric,
     pub(crate) value: String,
-    /// In the order of [`RIVALS`].
-    pub(crate) ratios: Vec<String>,
+    /// To each of [`RIVALS`], where both sides were measured.
+    pub(crate) ratios: [Option<f64>; RIVALS.len()],
+    pub(crate) verdicts: Vec<Verdict>,
 }
 
 /// The lines of all scenarios.
@@ -20,30 +24,90 @@ pub(crate) fn lines(report: &Report) -> Vec<Line> {
     report.scenarios.iter().flat_map(of_scenario).collect()
 }
 
-/// The lines as a table for the terminal.
+/// The lines as a table for the terminal, and what is lost.
 pub(crate) fn render(report: &Report) -> String {
+    let lines = lines(report);
     let mut table = table();
     let ratios = RIVALS.map(|peer| format!("× {peer}"));
     let titles = ["", "", "", ""].map(str::to_owned);
-    table.set_header(titles.into_iter().chain(ratios));
-    for line in lines(report) {
+    let titles = titles.into_iter().chain(ratios);
+    table.set_header(titles.chain(["shall be".to_owned()]));
+    for line in &lines {
         let named = [
             line.scenario.to_owned(),
-            line.entry,
+            line.entry.clone(),
             line.metric.title().to_owned(),
-            line.value,
+            line.value.clone(),
         ];
-        table.add_row(named.into_iter().chain(line.ratios));
+        let cells = named.into_iter().chain(line.ratio_texts());
+        table.add_row(cells.chain([line.bounds()]));
     }
-    format!("\n{table}\n")
+    let losing: String = lines
+        .iter()
+        .filter_map(Line::loss)
+        .map(|loss| format!("  {loss}\n"))
+        .collect();
+    let losing = match losing.is_empty() {
+        true => "Nothing is lost to Envoy or HAProxy, and every figure is reached.\n".to_owned(),
+        false => format!("Losing cases:\n{losing}"),
+    };
+    format!("\n{table}\n\n{losing}")
+}
+
+impl Line {
+    pub(crate) fn ratio_texts(&self) -> [String; RIVALS.len()] {
+        self.ratios
+            .map(|ratio| ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}")))
+    }
+
+    /// All bounds, the missed ones marked.
+    pub(crate) fn bounds(&self) -> String {
+        let bounds: Vec<String> = self.verdicts.iter().map(Verdict::text).collect();
+        bounds.join("; ")
+    }
+
+    /// What is worse than a rival has it, or than it shall be.
+    pub(crate) fn loss(&self) -> Option<String> {
+        let mut losses = Vec::new();
+        for (peer, ratio) in RIVALS.into_iter().zip(self.ratios) {
+            let Some(ratio) = ratio.filter(|_| peer != "floor") else {
+                continue;
+            };
+            let worse = match self.metric.is_better_when_more() {
+                true => ratio < 1.0,
+                false => ratio > 1.0,
+            };
+            if worse {
+                losses.push(format!("{ratio:.2} × {peer}"));
+            }
+        }
+        let missed = self.verdicts.iter().filter(|verdict| !verdict.met);
+        losses.extend(missed.map(|verdict| format!("{}: {:.2}", verdict.text(), verdict.measured)));
+        let head = format!(
+            "{}, {}, {} {}",
+            self.scenario,
+            self.entry,
+            self.metric.title(),
+            self.value
+        );
+        (!losses.is_empty()).then(|| format!("{head}: {}", losses.join("; ")))
+    }
 }
 
 fn of_scenario(compared: &Compared) -> Vec<Line> {
-    let metrics: Vec<Metric> = compared
+    let mut metrics: Vec<Metric> = compared
         .main()
         .into_iter()
         .chain(compared.also.iter().copied())
+        .chain(target::metrics(compared.name))
         .collect();
+    let mut seen = Vec::new();
+    metrics.retain(|metric| {
+        !seen.contains(metric) && {
+            seen.push(*metric);
+            true
+        }
+    });
     let own = compared
         .entries
         .iter()
@@ -65,8 +129,10 @@ fn line(compared: &Compared, entry: &Entry, metric: Metric) -> Line {
         entry: entry.name.clone(),
         metric,
         value,
-        ratios: RIVALS
-            .map(|peer| ratio(peer).map_or("–".to_owned(), |ratio| format!("{ratio:.2}")))
-            .to_vec(),
+        ratios: RIVALS.map(|peer| ratio(peer).map(rounded)),
+        verdicts: match valid {
+            true => target::verdicts(compared, entry, metric),
+            false => Vec::new(),
+        },
     }
 }

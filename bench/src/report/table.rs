@@ -8,7 +8,7 @@ use crate::figure::{Metric, Series};
 /// Metrics that only the JSON has.
 const LEFT_OUT: [Metric; 2] = [Metric::P90, Metric::Rss];
 /// Peers with whom all others are compared.
-pub(crate) const RIVALS: [&str; 2] = ["envoy", "haproxy"];
+pub(crate) const RIVALS: [&str; 3] = ["envoy", "haproxy", "floor"];
 
 /// One scenario.
 pub(crate) fn render(compared: &Compared) -> String {

@@ -98,20 +98,20 @@ fn a_comparison_has_figures_of_every_peer_and_no_errors() {
         "cpu", "p50", "p99", "p999", "rate", "switches", "pss", "rss", "lag",
     ] {
         let series = &paced["figures"][metric];
-        assert_eq!(
-            series["runs"].as_array().map(Vec::len),
-            Some(2),
-            "{metric}: {series}"
-        );
+        assert_eq!(series["rounds"], 2, "{metric}: {series}");
         let [min, median, max] = ["min", "median", "max"].map(|key| series[key].as_f64().unwrap());
         assert!(min <= median && median <= max, "{metric}: {series}");
     }
     assert!(paced["figures"]["cpu"]["min"].as_f64().unwrap() > 0.0);
-    assert!(
-        paced["configs"][0]["text"]
-            .as_str()
-            .unwrap()
-            .contains("static_resources")
+    let config = paced["configs"][0]["config"].as_u64().unwrap();
+    let config = &report["configs"][usize::try_from(config).unwrap()];
+    assert!(config.as_str().unwrap().contains("static_resources"));
+    let summary = report["summary"].as_array().unwrap();
+    let line = summary.iter().find(|line| line["scenario"] == "start");
+    let verdict = &line.unwrap()["verdicts"][0];
+    assert_eq!(
+        (&verdict["grade"], &verdict["at_most"]),
+        (&"commit".into(), &50.0.into())
     );
     let bytes = &entry(&report, "mtls-l4-bytes-1", "tulle")["figures"];
     assert!(bytes["cpu-per-gigabyte"]["min"].as_f64().unwrap() > 0.0);
