@@ -1,10 +1,13 @@
 //! Judging the other side's certificate: the chain leads to a trust root, and one of its names is one that we expect.
 //! Host names play no part unless the configuration asks for it: in a mesh the SPIFFE identity is the name.
 
+mod believed;
+
 use super::certificate::Parsed;
 use super::san::SanMatcher;
 use crate::secret::ValidationContext;
 use aws_lc_rs::digest;
+use believed::{Believed, Shown};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -55,6 +58,8 @@ pub(super) struct Verifier {
     certificate_required: bool,
     /// The certificate must also be valid for the server name asked for.
     verify_server_name: bool,
+    /// Chains that passed already.
+    believed: Believed,
 }
 
 impl Verifier {
@@ -68,6 +73,7 @@ impl Verifier {
             algorithms,
             certificate_required: required,
             verify_server_name: false,
+            believed: Believed::default(),
         }
     }
 
@@ -81,6 +87,7 @@ impl Verifier {
             algorithms,
             certificate_required: false,
             verify_server_name,
+            believed: Believed::default(),
         }
     }
 
@@ -89,7 +96,7 @@ impl Verifier {
             return Err(PeerRefused::NobodyToBelieve);
         }
         if let Some(roots) = &self.context.roots {
-            let chain = self.verify_chain(peer, &roots.anchors, usage);
+            let chain = self.verify_chain_once(peer, &roots.anchors, usage);
             if !self.context.accept_untrusted {
                 chain?;
             }
@@ -105,6 +112,26 @@ impl Verifier {
             || !self.context.revocation_lists.is_empty()
             || self.certificate_required
             || self.verify_server_name
+    }
+
+    /// Verifies a chain, unless it passed before and time is all that may have changed since.
+    fn verify_chain_once(
+        &self,
+        peer: &Presented<'_>,
+        anchors: &[TrustAnchor<'static>],
+        usage: KeyUsage,
+    ) -> Result<(), PeerRefused> {
+        let shown = Shown::of(peer.leaf, peer.intermediates);
+        let remembers = !self.context.allow_expired && self.context.revocation_lists.is_empty();
+        if remembers && self.believed.covers(&shown, peer.now) {
+            return Ok(());
+        }
+        self.verify_chain(peer, anchors, usage)?;
+        if remembers {
+            let (leaf, intermediates) = (peer.leaf, peer.intermediates);
+            self.believed.remember(shown, leaf, intermediates);
+        }
+        Ok(())
     }
 
     fn verify_chain(
@@ -323,3 +350,6 @@ impl ClientCertVerifier for Verifier {
         self.algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests;
