@@ -2,7 +2,7 @@
 
 use super::pipe::Pipe;
 use super::{pinned, spliceable};
-use crate::transport::buffer::{self, BUFFER};
+use crate::transport::buffer::{self, Buffer};
 use crate::transport::{Raw, Stream};
 use std::io;
 use std::task::{Context, Poll, ready};
@@ -37,11 +37,7 @@ pub(super) struct Pump {
 enum Held {
     #[default]
     Nothing,
-    Copied {
-        buffer: Box<[u8]>,
-        start: usize,
-        end: usize,
-    },
+    Copied(Box<Buffer>),
     Spliced {
         pipe: Pipe,
         bytes: usize,
@@ -138,29 +134,26 @@ impl Pump {
 
     fn copy_in(&mut self, cx: &mut Context<'_>, from: &mut Stream) -> Poll<io::Result<usize>> {
         let mut buffer = buffer::take();
-        let mut into = ReadBuf::new(&mut buffer[..BUFFER]);
+        let mut into = ReadBuf::new(buffer.spare());
         let polled = pinned(from).poll_read(cx, &mut into);
-        let end = into.filled().len();
+        let count = into.filled().len();
         if !matches!(polled, Poll::Ready(Ok(()))) {
             buffer::give_back(buffer);
             ready!(polled)?;
             return Poll::Ready(Ok(0));
         }
-        self.held = Held::Copied {
-            buffer,
-            start: 0,
-            end,
-        };
-        Poll::Ready(Ok(end))
+        buffer.filled(count);
+        self.held = Held::Copied(buffer);
+        Poll::Ready(Ok(count))
     }
 
     fn write(&mut self, cx: &mut Context<'_>, to: &mut Stream) -> Poll<io::Result<()>> {
         let (count, left) = match &mut self.held {
             Held::Nothing => return Poll::Ready(Ok(())),
-            Held::Copied { buffer, start, end } => {
-                let count = ready!(pinned(to).poll_write(cx, &buffer[*start..*end]))?;
-                *start += count;
-                (count, *end - *start)
+            Held::Copied(buffer) => {
+                let count = ready!(pinned(to).poll_write(cx, buffer.bytes()))?;
+                buffer.consume(count);
+                (count, buffer.bytes().len())
             }
             Held::Spliced { pipe, bytes } => {
                 let count = ready!(pipe.poll_empty(cx, to.raw(), *bytes))?;
@@ -191,7 +184,7 @@ impl Pump {
     fn release(&mut self) {
         match std::mem::take(&mut self.held) {
             Held::Nothing => {}
-            Held::Copied { buffer, .. } => buffer::give_back(buffer),
+            Held::Copied(buffer) => buffer::give_back(buffer),
             Held::Spliced { pipe, .. } => pipe.give_back(),
         }
     }
