@@ -102,11 +102,16 @@ impl Acceptor {
 }
 
 fn start(socket: TcpStream, arrival: Arrival, load: Load, worker: &Rc<Thread>) {
-    let worker = Rc::clone(worker);
-    tokio::task::spawn_local(async move {
-        serve::serve(socket, arrival, worker).await;
-        drop(load);
-    });
+    let peer = arrival.peer;
+    match serve::arrive(socket, arrival) {
+        Ok((arrived, record)) => {
+            let serving = serve::serve(arrived, record, load, Rc::clone(worker));
+            tokio::task::spawn_local(serving);
+        }
+        Err(error) => {
+            tracing::debug!(%error, %peer, "the client was gone before it was served");
+        }
+    }
 }
 
 fn configure(socket: &TcpStream, active: &Active) -> io::Result<()> {

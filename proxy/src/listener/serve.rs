@@ -11,8 +11,9 @@ use crate::tcp::config::TcpConfig;
 use crate::tcp::{Record, Session, Speaker, close_unconnected};
 use crate::telemetry::access_log::ResponseFlags;
 use crate::transport::{Downstream, DownstreamTransport, Raw, Socket, Stream};
-use crate::worker::Thread;
+use crate::worker::{Load, Thread};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -25,7 +26,7 @@ pub(crate) struct Arrival {
 }
 
 /// A connection that was placed with its listener.
-struct Arrived {
+pub(crate) struct Arrived {
     socket: Socket,
     active: Arc<Active>,
     /// The address of the socket itself, which differs from the destination where traffic is redirected.
@@ -42,35 +43,64 @@ enum Stage {
     Tcp(Downstream, Session),
 }
 
-/// Serves a connection to its end.
-pub(crate) async fn serve(socket: TcpStream, arrival: Arrival, worker: Rc<Thread>) {
-    let peer = arrival.peer;
-    let (arrived, mut record) = match arrive(socket, arrival) {
-        Ok(arrived) => arrived,
-        Err(error) => {
-            tracing::debug!(%error, %peer, "the client was gone before it was served");
-            return;
-        }
-    };
+/// Serves a connection to its end, and counts it in `load` until then.
+///
+/// Not an async fn, which would keep its arguments beside what becomes of them: every connection holds this.
+pub(crate) fn serve(
+    arrived: Box<Arrived>,
+    mut record: Record,
+    load: Load,
+    worker: Rc<Thread>,
+) -> impl Future<Output = ()> {
     let listener = Arc::clone(&arrived.active.listener);
-    let _counted = Counted::begin(&arrived.active, &worker);
-    // Each stage is in a box of its own, which is gone when the next begins: most connections spend their life in the last.
-    match Box::pin(arrived.place(&mut record, &worker)).await {
-        Stage::Over => {}
-        Stage::Http(downstream, config) => {
-            let facts = record.facts.clone();
-            Box::pin(http::serve(downstream, config, facts, worker.http())).await;
-        }
-        Stage::Tcp(downstream, session) => {
-            let ended = Box::pin(session.serve(downstream, &mut record)).await;
+    let counted = Counted::begin(&arrived.active, &worker);
+    async move {
+        // Each stage is in a box of its own, which is gone when the next begins: most connections spend their life in
+        // the last. Nothing is awaited while a stage is taken apart, so that it is not kept either.
+        let ended = {
+            let last = match Box::pin(arrived.place(&mut record, &worker)).await {
+                Stage::Over => Last::Nothing,
+                Stage::Http(downstream, config) => {
+                    let facts = record.facts.clone();
+                    let serving = http::serve(downstream, config, facts, worker.http());
+                    Last::Http(Box::pin(serving))
+                }
+                Stage::Tcp(downstream, session) => {
+                    Last::Tcp(Box::pin(session.serve(downstream, &mut record)))
+                }
+            };
+            match last {
+                Last::Nothing => None,
+                Last::Http(serving) => {
+                    serving.await;
+                    None
+                }
+                Last::Tcp(copying) => Some(copying.await),
+            }
+        };
+        if let Some(ended) = ended {
             tracing::debug!(%ended, destination = %record.facts.destination, "connection ended");
         }
+        record.write(&listener.access_logs, &worker);
+        drop((counted, load));
     }
-    record.write(&listener.access_logs, &worker);
+}
+
+/// What a connection spends its life in.
+enum Last<H, T> {
+    Nothing,
+    Http(Pin<Box<H>>),
+    Tcp(Pin<Box<T>>),
 }
 
 /// Finds out where the connection was going and which listener that belongs to.
-fn arrive(socket: TcpStream, arrival: Arrival) -> std::io::Result<(Arrived, Record)> {
+///
+/// # Errors
+/// If the client is gone already.
+pub(crate) fn arrive(
+    socket: TcpStream,
+    arrival: Arrival,
+) -> std::io::Result<(Box<Arrived>, Record)> {
     let own = canonical(socket.local_addr()?);
     let mut active = arrival.active;
     let destination = if active.listener.recover_original_dst {
@@ -91,12 +121,12 @@ fn arrive(socket: TcpStream, arrival: Arrival) -> std::io::Result<(Arrived, Reco
         active,
         own_address: Some(own),
     };
-    Ok((arrived, record))
+    Ok((Box::new(arrived), record))
 }
 
 impl Arrived {
     /// Finds out what the connection is, and does everything that comes before serving it.
-    async fn place(mut self, record: &mut Record, worker: &Rc<Thread>) -> Stage {
+    async fn place(mut self: Box<Self>, record: &mut Record, worker: &Rc<Thread>) -> Stage {
         let listener = Arc::clone(&self.active.listener);
         match inspect::inspect(&mut self.socket, &listener, &mut record.facts).await {
             Ok(Outcome::Silent) => self.place_silent(record, worker).await,
