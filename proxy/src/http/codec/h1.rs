@@ -10,6 +10,7 @@ mod output;
 mod parse;
 pub mod request;
 pub mod response;
+mod scan;
 
 pub use self::chunked::{ChunkDecoder, Chunked, InvalidChunk};
 pub use self::parse::{Framing, HeadLimits, InvalidHead};

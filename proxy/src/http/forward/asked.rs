@@ -29,6 +29,9 @@ impl Asked {
     /// Reads the fields and removes them.
     pub(super) fn take(fields: &mut Fields) -> Self {
         let mut asked = Self::default();
+        if !fields.may_have_any(&FIELDS) {
+            return asked;
+        }
         for name in [KnownName::XEnvoyRetryOn, KnownName::XEnvoyRetryGrpcOn] {
             if let Some(list) = fields.get_str(name) {
                 asked.on.insert(RetryOn::parse(list).0);

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use super::name::{HeaderKey, KnownName};
 use crate::matcher::HeaderLookup;
 
@@ -98,46 +100,54 @@ impl KnownSet {
     }
 }
 
-/// A head that was copied as it came, to which fields are added as parts of it.
+/// The fields of a head that is being read. If it is not completed, nothing of it stays.
 #[derive(Debug)]
-pub(crate) struct Received<'f, 'h> {
+pub(crate) struct Received<'f> {
     fields: &'f mut Fields,
-    head: &'h [u8],
-    base: usize,
+    /// Fields that do not stand as we write them, by their place, with their values.
+    loose: SmallVec<[(usize, Span); 2]>,
+    complete: bool,
 }
 
-impl Received<'_, '_> {
-    /// Adds a field whose name and value are parts of the head.
-    pub(crate) fn append(&mut self, known: Option<KnownName>, name: &[u8], value: &[u8]) {
-        let (name_at, value_at) = (self.span(name), self.span(value).range());
-        let canonical = name_at.range().end + SEPARATOR.len() == value_at.start
-            && self.fields.buffer[name_at.range().end..].starts_with(SEPARATOR)
-            && self.fields.buffer[value_at.end..].starts_with(END);
-        if canonical {
-            self.fields.add(Field {
-                known,
-                line: name_at.start,
-                name_len: name_at.len,
-                value_len: value.len() as u32,
-            });
-        } else {
-            self.fields.append_line(known, name, value);
+/// A field as part of a head.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    pub(crate) known: Option<KnownName>,
+    pub(crate) name: Span,
+    pub(crate) value: Span,
+    /// It stands as a line `name: value` with its end.
+    pub(crate) plain: bool,
+}
+
+impl Received<'_> {
+    /// Adds a field.
+    pub(crate) fn append(&mut self, part: Part) {
+        if !part.plain {
+            self.loose.push((self.fields.entries.len(), part.value));
         }
+        self.fields.add(Field {
+            known: part.known,
+            line: part.name.start,
+            name_len: part.name.len,
+            value_len: part.value.len,
+        });
     }
 
-    /// Where a part of the head now lies.
-    pub(crate) fn span(&self, part: &[u8]) -> Span {
-        if part.is_empty() {
-            return Span::default();
+    /// Takes over the bytes of the whole head, of which the fields were parts.
+    pub(crate) fn complete(mut self, head: &[u8]) {
+        self.fields.buffer.extend_from_slice(head);
+        for (at, value) in std::mem::take(&mut self.loose) {
+            self.fields.straighten(at, value);
         }
-        let offset = part.as_ptr() as usize - self.head.as_ptr() as usize;
-        debug_assert!(offset + part.len() <= self.head.len(), "a part of the head");
-        Span::new(self.base + offset, part.len())
+        self.complete = true;
     }
+}
 
-    /// The fields so far.
-    pub(crate) fn fields(&mut self) -> &mut Fields {
-        self.fields
+impl Drop for Received<'_> {
+    fn drop(&mut self) {
+        if !self.complete {
+            self.fields.clear();
+        }
     }
 }
 
@@ -200,6 +210,22 @@ impl Fields {
         Some(field.value().of(&self.buffer))
     }
 
+    /// The value of a known name that stands exactly once.
+    pub(crate) fn only(&self, known: KnownName) -> Option<&[u8]> {
+        if !self.known.has(known) {
+            return None;
+        }
+        let mut all = self
+            .entries
+            .iter()
+            .filter(|field| field.known == Some(known));
+        let field = all.next()?;
+        match all.next() {
+            None => Some(field.value().of(&self.buffer)),
+            Some(_) => None,
+        }
+    }
+
     /// The first value of a known name, when it is UTF-8.
     pub fn get_str(&self, known: KnownName) -> Option<&str> {
         std::str::from_utf8(self.get_known(known)?).ok()
@@ -210,6 +236,14 @@ impl Fields {
         self.iter()
             .filter(move |(name, _)| name.is(key))
             .map(|(_, value)| value)
+    }
+
+    /// Whether there may be a field of one of `names`; for a quick no.
+    pub(crate) fn may_have_any(&self, names: &[KnownName]) -> bool {
+        let asked = names
+            .iter()
+            .fold(0, |set, known| set | KnownSet::bit(*known));
+        self.known.0 & asked != 0
     }
 
     /// Whether a field `known` exists.
@@ -236,7 +270,11 @@ impl Fields {
 
     /// Like [`Fields::set`] for a known name.
     pub fn set_known(&mut self, known: KnownName, value: &[u8]) {
-        self.set(&known.into(), value);
+        if self.known.has(known) {
+            self.set(&known.into(), value);
+        } else {
+            self.append_line(Some(known), known.as_str().as_bytes(), value);
+        }
     }
 
     /// Sets a known name to a decimal number, without an allocation.
@@ -256,14 +294,13 @@ impl Fields {
         self.append_line(KnownName::find(name), name, value);
     }
 
-    /// Takes the bytes of a whole head over, so that fields can be added as parts of it.
-    pub(crate) fn receive<'h>(&mut self, head: &'h [u8]) -> Received<'_, 'h> {
-        let base = self.buffer.len();
-        self.buffer.extend_from_slice(head);
+    /// Begins to read a head; there must be no field yet.
+    pub(crate) fn receive(&mut self) -> Received<'_> {
+        debug_assert!(self.buffer.is_empty() && self.entries.is_empty());
         Received {
             fields: self,
-            head,
-            base,
+            loose: SmallVec::new(),
+            complete: false,
         }
     }
 
@@ -387,6 +424,17 @@ impl Fields {
         });
     }
 
+    /// Writes a line for the field at `at`, of which only the name stands where it should.
+    fn straighten(&mut self, at: usize, value: Span) {
+        let line = self.buffer.len() as u32;
+        self.buffer
+            .extend_from_within(self.entries[at].name().range());
+        self.buffer.extend_from_slice(SEPARATOR);
+        self.buffer.extend_from_within(value.range());
+        self.buffer.extend_from_slice(END);
+        self.entries[at].line = line;
+    }
+
     /// Writes a new line for the field at `at`, whose value `write` appends with the old one at hand.
     fn replace(&mut self, at: usize, write: impl FnOnce(&mut Vec<u8>, Span)) {
         let old = self.entries[at];
@@ -430,9 +478,11 @@ impl HeaderLookup for Fields {
 
 /// Appends one line of a head or of trailers.
 pub(crate) fn write_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
-    for part in [name, SEPARATOR, value, END] {
-        out.extend_from_slice(part);
-    }
+    out.reserve(name.len() + SEPARATOR.len() + value.len() + END.len());
+    out.extend_from_slice(name);
+    out.extend_from_slice(SEPARATOR);
+    out.extend_from_slice(value);
+    out.extend_from_slice(END);
 }
 
 /// Writes `number` in decimal at the end of `digits`.

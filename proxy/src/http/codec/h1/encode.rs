@@ -29,16 +29,12 @@ pub(crate) fn request(
     } else {
         head.path()
     };
-    for part in [
-        head.method.as_str(),
-        " ",
-        path,
-        " HTTP/1.1\r\nhost: ",
-        head.authority(),
-        "\r\n",
-    ] {
-        out.extend_from_slice(part.as_bytes());
-    }
+    out.extend_from_slice(head.method.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(path.as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\nhost: ");
+    out.extend_from_slice(head.authority().as_bytes());
+    out.extend_from_slice(b"\r\n");
     fields(&head.fields, out, ContentLength::Write(framing));
     if framing == Framing::Empty && head.fields.has(KnownName::ContentLength) {
         out.extend_from_slice(b"content-length: 0\r\n");
@@ -77,6 +73,15 @@ enum ContentLength {
 }
 
 fn fields(fields: &Fields, out: &mut Vec<u8>, length: ContentLength) {
+    // Mostly it stands there already, as the other side wrote it.
+    let length = match length {
+        ContentLength::Write(Framing::Length(length))
+            if fields.only(KnownName::ContentLength) == Some(decimal(length, &mut [0; 20])) =>
+        {
+            ContentLength::Keep
+        }
+        ContentLength::Write(_) | ContentLength::Keep => length,
+    };
     let skip = (length != ContentLength::Keep).then_some(KnownName::ContentLength);
     fields.write_lines(out, skip);
     match length {

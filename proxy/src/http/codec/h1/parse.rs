@@ -1,10 +1,9 @@
 //! What requests and responses share: limits, errors, framing.
 
-use httparse::Header;
-
 use super::field::Hops;
-use crate::http::head::fields::Received;
-use crate::http::head::{KnownName, Version};
+use super::scan::{Scanner, Stopped};
+use crate::http::head::KnownName;
+use crate::http::head::fields::{Part, Received, Span};
 
 /// How the end of a body is known. Source: RFC 9112 section 6.3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,38 +92,64 @@ pub(super) struct HopFacts {
     pub(super) hops: Hops,
 }
 
-/// Takes over the fields that go beyond this hop (RFC 9110 section 7.6.1), and learns from the others. `host` sees every
-/// `host` field.
-pub(super) fn take_fields<'a>(
-    from: &[Header<'a>],
-    into: &mut Received<'_, 'a>,
-    mut host: impl FnMut(&'a [u8]) -> Result<(), InvalidHead>,
-) -> Result<HopFacts, InvalidHead> {
+/// Takes over the fields that go beyond this hop (RFC 9110 section 7.6.1), at most `most` with all others, and learns from
+/// the others. `host` sees every `host` field.
+pub(super) fn take_fields<'b>(
+    from: &mut Scanner<'b>,
+    into: &mut Received<'_>,
+    most: usize,
+    mut host: impl FnMut(&'b [u8]) -> Result<(), InvalidHead>,
+) -> Result<HopFacts, Stopped> {
     let mut facts = HopFacts::default();
-    for header in from {
-        let known = KnownName::find(header.name.as_bytes());
-        match known {
+    let mut count = 0;
+    while let Some(line) = from.field()? {
+        count += 1;
+        if count > most {
+            return Err(InvalidHead::TooManyFields.into());
+        }
+        match line.known {
             Some(KnownName::Host) => {
-                host(header.value)?;
+                host(line.value)?;
                 continue;
             }
             Some(KnownName::TransferEncoding) => {
-                facts.framing.coding(header.value);
+                facts.framing.coding(line.value);
                 continue;
             }
             Some(KnownName::Connection) => {
-                facts.hops.connection(header.value);
+                facts.hops.connection(line.value);
                 continue;
             }
             Some(KnownName::KeepAlive | KnownName::ProxyConnection) => continue,
-            Some(KnownName::Te) if !header.value.eq_ignore_ascii_case(b"trailers") => continue,
-            Some(KnownName::ContentLength) => facts.framing.length(header.value)?,
+            Some(KnownName::Te) if !line.value.eq_ignore_ascii_case(b"trailers") => continue,
+            Some(KnownName::ContentLength) => facts.framing.length(line.value)?,
             Some(_) | None => {}
         }
-        into.append(known, header.name.as_bytes(), header.value);
+        into.append(Part {
+            known: line.known,
+            name: Span::new(line.name_at, line.name.len()),
+            value: Span::new(line.value_at, line.value.len()),
+            plain: line.plain,
+        });
     }
-    facts.hops.strip_named(into.fields());
     Ok(facts)
+}
+
+/// What was read of `len` bytes; `None` when it may go on.
+///
+/// # Errors
+/// When it is invalid, or too long to go on.
+pub(super) fn unless_short<T>(
+    read: Result<T, Stopped>,
+    len: usize,
+    limits: HeadLimits,
+) -> Result<Option<T>, InvalidHead> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(Stopped::Invalid(invalid)) => Err(invalid),
+        Err(Stopped::Short) if len >= limits.bytes => Err(InvalidHead::TooLarge),
+        Err(Stopped::Short) => Ok(None),
+    }
 }
 
 impl FramingFields {
@@ -155,13 +180,6 @@ fn number(digits: &[u8]) -> Option<u64> {
     })
 }
 
-pub(super) fn version(minor: Option<u8>) -> Version {
-    match minor {
-        Some(0) => Version::Http10,
-        Some(_) | None => Version::Http11,
-    }
-}
-
 /// httparse takes a lone line feed as the end of a line; a stricter reader behind us would not.
 pub(super) fn has_bare_line_feed(head: &[u8]) -> bool {
     // Without a branch and over two plain slices, so that the compiler compares many bytes at a time.
@@ -172,18 +190,4 @@ pub(super) fn has_bare_line_feed(head: &[u8]) -> bool {
         return false;
     };
     *first == b'\n' || head.iter().zip(rest).fold(0, bare) != 0
-}
-
-impl From<httparse::Error> for InvalidHead {
-    fn from(error: httparse::Error) -> Self {
-        match error {
-            httparse::Error::TooManyHeaders => Self::TooManyFields,
-            httparse::Error::HeaderName
-            | httparse::Error::HeaderValue
-            | httparse::Error::NewLine
-            | httparse::Error::Status
-            | httparse::Error::Token
-            | httparse::Error::Version => Self::Syntax,
-        }
-    }
 }

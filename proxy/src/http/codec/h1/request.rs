@@ -1,15 +1,10 @@
 //! Request heads. Source: RFC 9112 sections 2 and 3.
 
-use std::mem::MaybeUninit;
 use std::net::Ipv6Addr;
 
-use httparse::{Header, Status};
-
 use super::parse::{self, Coding, Framing, FramingFields, HeadLimits, InvalidHead};
+use super::scan::{Scanner, Stopped};
 use crate::http::head::{RequestHead, Scheme, Version};
-
-/// Fields that are parsed without an allocation.
-const USUAL_FIELDS: usize = 100;
 
 /// What a request head says to this hop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,61 +28,47 @@ pub fn parse_request(
     head: &mut RequestHead,
     limits: HeadLimits,
 ) -> Result<Option<ParsedRequest>, InvalidHead> {
-    if limits.fields <= USUAL_FIELDS {
-        let mut headers = [const { MaybeUninit::uninit() }; USUAL_FIELDS];
-        parse_into(bytes, head, limits, &mut headers[..limits.fields])
-    } else {
-        parse_into(
-            bytes,
-            head,
-            limits,
-            &mut vec![MaybeUninit::uninit(); limits.fields],
-        )
-    }
+    parse::unless_short(read(bytes, head, limits), bytes.len(), limits)
 }
 
-fn parse_into<'b>(
-    bytes: &'b [u8],
+fn read(
+    bytes: &[u8],
     head: &mut RequestHead,
     limits: HeadLimits,
-    headers: &mut [MaybeUninit<Header<'b>>],
-) -> Result<Option<ParsedRequest>, InvalidHead> {
-    let mut request = httparse::Request::new(&mut []);
-    let len = match request.parse_with_uninit_headers(bytes, headers)? {
-        Status::Partial if bytes.len() >= limits.bytes => return Err(InvalidHead::TooLarge),
-        Status::Partial => return Ok(None),
-        Status::Complete(len) if len > limits.bytes => return Err(InvalidHead::TooLarge),
-        Status::Complete(len) => len,
-    };
-    if parse::has_bare_line_feed(&bytes[..len]) {
-        return Err(InvalidHead::BareLineFeed);
-    }
-    head.version = parse::version(request.version);
-    head.method = request
-        .method
-        .unwrap_or_default()
-        .parse()
-        .map_err(|_| InvalidHead::Syntax)?;
+) -> Result<ParsedRequest, Stopped> {
+    let mut scanner = Scanner::new(bytes)?;
+    let (method, target, version) = scanner.request_line()?;
     let mut host = None;
-    let mut received = head.fields.receive(&bytes[..len]);
-    let facts = parse::take_fields(request.headers, &mut received, |value| {
-        match host.replace(value) {
+    let mut received = head.fields.receive();
+    let facts = parse::take_fields(
+        &mut scanner,
+        &mut received,
+        limits.fields,
+        |value| match host.replace(value) {
             None => Ok(()),
             Some(_) => Err(InvalidHead::Host),
-        }
-    })?;
-    set_target(head, request.path.unwrap_or_default(), host)?;
+        },
+    )?;
+    let len = scanner.read();
+    if len > limits.bytes {
+        return Err(InvalidHead::TooLarge.into());
+    }
+    received.complete(&bytes[..len]);
+    facts.hops.strip_named(&mut head.fields);
+    head.version = version;
+    head.method = method.parse().map_err(|_| InvalidHead::Syntax)?;
+    set_target(head, target, host)?;
     let keep_alive = match head.version {
         Version::Http10 => facts.hops.keep_alive && !facts.hops.close,
         Version::Http11 | Version::Http2 => !facts.hops.close,
     };
     let framing = framing(head.version, &facts.framing)?;
-    Ok(Some(ParsedRequest {
+    Ok(ParsedRequest {
         len,
         framing,
         keep_alive,
         upgrade: facts.hops.upgrade,
-    }))
+    })
 }
 
 /// The target's authority wins over `host` (RFC 9112 section 3.2.2).
@@ -111,7 +92,7 @@ fn set_target(
             (Some(authority), path)
         }
     };
-    if path.bytes().any(|byte| byte == b'#' || !byte.is_ascii()) {
+    if !path.is_ascii() || path.as_bytes().contains(&b'#') {
         return Err(InvalidHead::Target);
     }
     head.set_authority(authority.unwrap_or_default());

@@ -1,11 +1,10 @@
 //! Response heads. Source: RFC 9112 sections 4 and 6.3.
 
-use std::mem::MaybeUninit;
-
 use ::http::{Method, StatusCode};
-use httparse::Status;
 
 use super::parse::{self, Coding, Framing, HeadLimits, HopFacts, InvalidHead};
+use super::scan::{Scanner, Stopped};
+use crate::http::head::fields::Span;
 use crate::http::head::{KnownName, ResponseHead, Version};
 
 /// What a response head says to this hop.
@@ -30,40 +29,40 @@ pub fn parse_response(
     head: &mut ResponseHead,
     limits: HeadLimits,
 ) -> Result<Option<ParsedResponse>, InvalidHead> {
-    let mut headers = [const { MaybeUninit::uninit() }; 128];
-    let allowed = limits.fields.min(headers.len());
-    let mut response = httparse::Response::new(&mut []);
-    let config = httparse::ParserConfig::default();
-    let parsed =
-        config.parse_response_with_uninit_headers(&mut response, bytes, &mut headers[..allowed])?;
-    let len = match parsed {
-        Status::Partial if bytes.len() >= limits.bytes => return Err(InvalidHead::TooLarge),
-        Status::Partial => return Ok(None),
-        Status::Complete(len) if len > limits.bytes => return Err(InvalidHead::TooLarge),
-        Status::Complete(len) => len,
-    };
-    if parse::has_bare_line_feed(&bytes[..len]) {
-        return Err(InvalidHead::BareLineFeed);
-    }
-    head.version = parse::version(response.version);
-    head.status =
-        StatusCode::from_u16(response.code.unwrap_or_default()).map_err(|_| InvalidHead::Syntax)?;
+    parse::unless_short(read(bytes, method, head, limits), bytes.len(), limits)
+}
+
+fn read(
+    bytes: &[u8],
+    method: &Method,
+    head: &mut ResponseHead,
+    limits: HeadLimits,
+) -> Result<ParsedResponse, Stopped> {
+    let mut scanner = Scanner::new(bytes)?;
+    let (version, status, reason) = scanner.status_line()?;
     // `Host` means nothing in a response; it goes no further.
-    let mut received = head.fields.receive(&bytes[..len]);
-    let facts = parse::take_fields(response.headers, &mut received, |_| Ok(()))?;
-    let reason = received.span(response.reason.unwrap_or_default().as_bytes());
-    head.set_reason(reason);
+    let mut received = head.fields.receive();
+    let facts = parse::take_fields(&mut scanner, &mut received, limits.fields, |_| Ok(()))?;
+    let len = scanner.read();
+    if len > limits.bytes {
+        return Err(InvalidHead::TooLarge.into());
+    }
+    received.complete(&bytes[..len]);
+    facts.hops.strip_named(&mut head.fields);
+    head.version = version;
+    head.status = StatusCode::from_u16(status).map_err(|_| InvalidHead::Syntax)?;
+    head.set_reason(Span::new(reason.start, reason.len()));
     let framing = framing(method, head, &facts)?;
     let kept = match head.version {
         Version::Http10 => facts.hops.keep_alive && !facts.hops.close,
         Version::Http11 | Version::Http2 => !facts.hops.close,
     };
     let doubtful = facts.framing.coding.is_some() && facts.framing.length.is_some();
-    Ok(Some(ParsedResponse {
+    Ok(ParsedResponse {
         len,
         framing,
         keep_alive: kept && !doubtful && framing != Framing::UntilClose,
-    }))
+    })
 }
 
 fn framing(

@@ -40,24 +40,29 @@ fn removes_every_value_of_a_name() {
 fn lines_that_stand_as_received_and_edited_ones_come_out_in_order() {
     let head = b"GET / HTTP/1.1\r\nA: 1\r\nvia:2\r\nB: 3 \r\nCookie: 4\r\nx-c: 5\r\nx-d: 6\r\n\r\n";
     let mut all = Fields::default();
-    let mut received = all.receive(head);
+    let mut received = all.receive();
     let part = |text: &str| {
         let found = head
             .windows(text.len())
             .position(|part| part == text.as_bytes());
-        let at = found.expect("a part of the head");
-        &head[at..at + text.len()]
+        Span::new(found.expect("a part of the head"), text.len())
     };
-    for (name, value) in [
-        ("A", "1"),
-        ("via", "2"),
-        ("B", "3"),
-        ("Cookie", "4"),
-        ("x-c", "5"),
-        ("x-d", "6"),
+    for (name, value, plain) in [
+        ("A", "1", true),
+        ("via", "2", false),
+        ("B", "3", false),
+        ("Cookie", "4", true),
+        ("x-c", "5", true),
+        ("x-d", "6", true),
     ] {
-        received.append(KnownName::find(name.as_bytes()), part(name), part(value));
+        received.append(Part {
+            known: KnownName::find(name.as_bytes()),
+            name: part(name),
+            value: part(value),
+            plain,
+        });
     }
+    received.complete(head);
     all.set_known(KnownName::Cookie, b"7");
     all.set_known(KnownName::Server, b"8");
     let mut out = Vec::new();
@@ -83,4 +88,28 @@ fn appends_to_a_list_in_one_field() {
     all.append_to_list(KnownName::XForwardedFor, b"10.0.0.2");
     all.append_to_list(KnownName::Via, b"envoy");
     assert_eq!(text(&all), "X-Forwarded-For=10.0.0.1,10.0.0.2;via=envoy;");
+}
+
+#[test]
+fn of_a_head_that_is_not_complete_nothing_stays() {
+    let mut all = Fields::default();
+    let mut received = all.receive();
+    received.append(Part {
+        known: Some(KnownName::Via),
+        name: Span::new(0, 3),
+        value: Span::new(5, 1),
+        plain: true,
+    });
+    drop(received);
+    assert!(all.is_empty() && !all.has(KnownName::Via));
+}
+
+#[test]
+fn only_one_field_of_a_name_has_its_value() {
+    let mut all = fields(&[("content-length", "1"), ("via", "2")]);
+    assert_eq!(all.only(KnownName::ContentLength), Some(b"1".as_slice()));
+    all.append_raw(b"Content-Length", b"2");
+    assert_eq!(all.only(KnownName::ContentLength), None);
+    all.remove_known(KnownName::ContentLength);
+    assert_eq!(all.only(KnownName::ContentLength), None);
 }
