@@ -99,8 +99,18 @@ impl Endpoint {
 
     /// Counts a request or connection until the guard is dropped.
     pub fn begin(self: &Arc<Self>) -> ActiveGuard {
-        self.active.fetch_add(1, Ordering::Relaxed);
+        self.enter();
         ActiveGuard(Arc::clone(self))
+    }
+
+    /// Counts one more; whoever does says also [`Endpoint::leave`].
+    pub(crate) fn enter(&self) {
+        self.active.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts one less.
+    pub(crate) fn leave(&self) {
+        self.active.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -110,6 +120,6 @@ pub struct ActiveGuard(Arc<Endpoint>);
 
 impl Drop for ActiveGuard {
     fn drop(&mut self) {
-        self.0.active.fetch_sub(1, Ordering::Relaxed);
+        self.0.leave();
     }
 }

@@ -3,6 +3,7 @@
 //! Pools belong to a thread: no lock, no sharing. They are keyed by endpoint identity, so that they survive every change
 //! of configuration that leaves the endpoint as it is.
 
+mod busy;
 mod channel;
 mod connect;
 mod multiplexed;
@@ -16,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use hashbrown::{HashMap, HashSet};
 
-pub(crate) use self::channel::{AcquireError, Channel, Lease, OpenCount, UpstreamFacts};
+pub(crate) use self::busy::Busy;
+pub(crate) use self::channel::{AcquireError, Channel, Lease, UpstreamFacts};
 pub(crate) use self::connect::Wanted;
 pub(crate) use self::stats::ClusterStats;
 

@@ -28,6 +28,11 @@ pub(crate) fn authorize(exchange: &Exchange<'_>, levels: &PerFilter) -> Result<(
     Err(LocalReply::new(StatusCode::FORBIDDEN, "RBAC: access denied", details).into())
 }
 
+/// Whether any filter stands before the router.
+pub(crate) fn are_there(exchange: &Exchange<'_>) -> bool {
+    !exchange.downstream.site.config.filters.chain.is_empty()
+}
+
 /// Runs the other filters on an authorized request; `cluster` is empty when the route answers by itself.
 pub(crate) async fn on_request(
     exchange: &mut Exchange<'_>,

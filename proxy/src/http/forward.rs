@@ -13,6 +13,7 @@ mod upload;
 
 pub(crate) use self::failure::gone;
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Instant;
@@ -33,13 +34,12 @@ use super::head::KnownName;
 use super::introduce;
 use super::local_reply::LocalReply;
 use super::respond::{self, Edited};
-use super::route::action::{ClusterPick, NoCluster};
+use super::route::action::{ClusterChoice, ClusterPick, NoCluster};
 use super::route::rewrite::HostRewrite;
 use super::route::rewrite::PathRewrite;
 use super::route::{Forward, WeightedCluster};
 use crate::cluster::circuit_breaker::RequestPermit;
-use crate::cluster::endpoint::ActiveGuard;
-use crate::cluster::pool::{ClusterPool, EndpointPool, Lease, OpenCount};
+use crate::cluster::pool::{Busy, ClusterPool, Lease};
 
 /// Where a request goes, as decided before the first attempt.
 pub(crate) struct Plan<'a> {
@@ -55,25 +55,34 @@ pub(crate) struct Plan<'a> {
     pub(crate) host_kept: Cell<bool>,
 }
 
-/// A response that has begun.
-pub(crate) struct Answer {
+/// A request on its way; the parts of it that change hands stay where they are.
+pub(crate) struct Flow<'a> {
+    pub(crate) plan: Plan<'a>,
+    pub(crate) upload: Upload,
+    /// The attempt under way.
+    pub(crate) call: Option<Call>,
+}
+
+/// An attempt whose request head is queued.
+pub(crate) struct Call {
     pub(crate) leg: Leg,
     pub(crate) lease: Lease,
-    pub(crate) pool: Rc<EndpointPool>,
+    /// The connection has carried requests before.
+    pub(crate) reused: bool,
+    /// When the attempt began.
+    pub(crate) begun: Instant,
+    /// Where the body of the response ends, once its head has come.
     pub(crate) framing: Framing,
     /// The upstream keeps the connection.
     pub(crate) keep_alive: bool,
-    /// When the attempt began.
-    pub(crate) begun: Instant,
     /// Counted until the response has ended.
-    pub(crate) _load: Load,
+    pub(crate) load: Load,
 }
 
 /// One request as the cluster and the endpoint count it.
 pub(crate) struct Load {
-    _permit: RequestPermit,
-    _active: ActiveGuard,
-    _open: OpenCount,
+    pub(crate) busy: Busy,
+    pub(crate) _permit: RequestPermit,
 }
 
 /// Forwards the request in `exchange` as `to` says.
@@ -88,21 +97,30 @@ pub(crate) async fn forward(
     let levels = weighted.map_or(&routed.route.per_filter, |one| &one.per_filter);
     filters::authorize(exchange, levels)?;
     let chosen = choose(exchange, to, drawn)?;
-    filters::on_request(exchange, down, levels, &chosen.1.cluster.config.name).await?;
+    if filters::are_there(exchange) {
+        filters::on_request(exchange, down, levels, &chosen.1.cluster.config.name).await?;
+    }
     let plan = plan(exchange, routed, to, chosen)?;
-    let mut upload = Upload::new(exchange, down, &plan);
-    let answer = attempts(exchange, down, &plan, &mut upload).await?;
-    introduce::of_server(exchange);
-    let edited = Edited {
-        routed: plan.routed,
-        weighted: plan.weighted,
+    let mut flow = Flow {
+        upload: Upload::new(exchange, down, &plan),
+        plan,
+        call: None,
     };
+    attempts(exchange, down, &mut flow).await?;
+    introduce::of_server(exchange);
     filters::on_response(exchange, levels);
+    let edited = Edited { routed, weighted };
     respond::prepare(exchange, Some(edited));
-    stream::respond(exchange, down, answer, &plan, upload).await
+    stream::respond(exchange, down, &mut flow).await
 }
 
 fn draw<'a>(exchange: &Exchange<'_>, to: &'a Forward) -> Result<ClusterPick<'a>, NoCluster> {
+    if let ClusterChoice::Named(name) = &to.cluster {
+        return Ok(ClusterPick {
+            name: Cow::Borrowed(name),
+            weighted: None,
+        });
+    }
     let random = exchange.downstream.local.worker.with_rng(|rng| rng.u64(..));
     to.pick_cluster(&handle::facts(exchange), random)
 }
@@ -247,18 +265,17 @@ pub(crate) fn replace_authority(exchange: &mut Exchange<'_>, new: &str, keep_old
     exchange.request.set_authority(new);
 }
 
-/// Attempts until one gives a response that is passed on.
+/// Attempts until one gives a response that is passed on: that of the flow's call.
 async fn attempts(
     exchange: &mut Exchange<'_>,
     down: &mut Leg,
-    plan: &Plan<'_>,
-    upload: &mut Upload,
-) -> Result<Answer, Stop> {
-    let mut retries = retry::Retries::new(exchange, plan);
+    flow: &mut Flow<'_>,
+) -> Result<(), Stop> {
+    let mut retries = retry::Retries::new(exchange, &flow.plan);
     let mut fresh = false;
     loop {
         exchange.record.attempts += 1;
-        if plan.routed.virtual_host.attempt_count_in_request {
+        if flow.plan.routed.virtual_host.attempt_count_in_request {
             exchange.request.fields.set_number(
                 KnownName::XEnvoyAttemptCount,
                 u64::from(exchange.record.attempts),
@@ -269,25 +286,26 @@ async fn attempts(
             draws: retries.draws(),
             fresh,
         };
-        let outcome = attempt::attempt(exchange, down, plan, upload, target).await;
+        let outcome = attempt::attempt(exchange, down, flow, target).await;
+        let (plan, upload) = (&flow.plan, &flow.upload);
         let repeatable = upload.is_repeatable();
         let verdict = match &outcome {
-            Ok(_) => retries.after_response(exchange, plan, repeatable),
+            Ok(()) => retries.after_response(exchange, plan, repeatable),
             Err(failure) => retries.after_failure(exchange, plan, failure, repeatable),
         };
         match (verdict, outcome) {
-            (retry::Verdict::Again { pause, fresh: new }, outcome) => {
+            (retry::Verdict::Again { pause, fresh: new }, _) => {
                 fresh = new;
-                if let Ok(answer) = outcome {
-                    answer.pass_over(plan);
+                if let Some(call) = flow.call.take() {
+                    call.pass_over(plan);
                 }
                 retries.begin(exchange, plan);
                 retries
-                    .pause(exchange, plan, (&mut *down, &*upload), pause)
+                    .pause(exchange, plan, (&mut *down, upload), pause)
                     .await?;
                 exchange.response.clear();
             }
-            (retry::Verdict::Done, Ok(answer)) => return Ok(answer),
+            (retry::Verdict::Done, Ok(())) => return Ok(()),
             (retry::Verdict::Done, Err(failure)) => {
                 return Err(failure.stop(exchange, upload.complete.is_some()));
             }
@@ -295,12 +313,18 @@ async fn attempts(
     }
 }
 
-impl Answer {
+impl Call {
+    /// Makes the connection available to others.
+    fn give_back(self, plan: &Plan<'_>) {
+        let pool = self.load.busy.pool();
+        self.lease
+            .give_back(self.leg, pool, &plan.cluster, self.keep_alive);
+    }
+
     /// Leaves the response unread; a connection on which nothing of it is left serves others.
     fn pass_over(self, plan: &Plan<'_>) {
         if self.leg.is_read() && self.leg.is_written() {
-            self.lease
-                .give_back(self.leg, &self.pool, &plan.cluster, self.keep_alive);
+            self.give_back(plan);
         }
     }
 }

@@ -83,10 +83,7 @@ impl Histogram {
 
     /// Records one value in the unit of the series.
     pub fn record(self, shard: &Shard, value: f64) {
-        let bucket = BOUNDS
-            .iter()
-            .position(|bound| value <= *bound)
-            .unwrap_or(BOUNDS.len());
+        let bucket = BOUNDS.partition_point(|bound| *bound < value);
         shard.add(self.0.offset(bucket as u32), 1);
         shard.add(self.0.offset(Self::CELLS - 1), (value * 1_000.0) as u64);
     }

@@ -206,11 +206,11 @@ impl Lease {
         };
         let rules = cluster.cluster.config.connections;
         let now = worker::now();
-        let age = now.saturating_duration_since(ticket.life.born);
+        let old = |longest| now.saturating_duration_since(ticket.life.born) >= longest;
         let worn = rules
             .max_requests
             .is_some_and(|most| ticket.requests >= most)
-            || rules.max_duration.is_some_and(|longest| age >= longest);
+            || rules.max_duration.is_some_and(old);
         let clean = connection.is_read()
             && connection.is_written()
             && connection.is_flushed()

@@ -55,7 +55,21 @@ impl Protocol {
 }
 
 impl ClusterPool {
-    /// A connection to `pool`'s endpoint.
+    /// A connection to `pool`'s endpoint that can be had without waiting.
+    pub(crate) fn at_hand(&self, pool: &EndpointPool, wanted: Wanted) -> Option<Channel> {
+        let config = &self.cluster.config;
+        let protocol = Protocol::choose(config.protocol, wanted.downstream);
+        let stream = match protocol {
+            Protocol::Http1 => None,
+            Protocol::Http2 | Protocol::ByAlpn => pool.take_stream(),
+        };
+        if stream.is_some() || protocol == Protocol::Http2 || wanted.fresh {
+            return stream;
+        }
+        pool.take_idle(config.connections.max_duration)
+    }
+
+    /// A connection to `pool`'s endpoint, where none is at hand.
     ///
     /// # Errors
     /// When the circuit breaker is open or no connection can be made; nothing was delivered then.
@@ -65,27 +79,6 @@ impl ClusterPool {
         wanted: Wanted,
     ) -> Result<Channel, AcquireError> {
         let protocol = Protocol::choose(self.cluster.config.protocol, wanted.downstream);
-        if protocol != Protocol::Http1
-            && let Some(channel) = pool.take_stream()
-        {
-            return Ok(channel);
-        }
-        if protocol != Protocol::Http2
-            && !wanted.fresh
-            && let Some(channel) = pool.take_idle(self.cluster.config.connections.max_duration)
-        {
-            return Ok(channel);
-        }
-        // Rare and large: kept out of the request's future.
-        Box::pin(self.open(pool, protocol, wanted)).await
-    }
-
-    async fn open(
-        &self,
-        pool: &Rc<EndpointPool>,
-        protocol: Protocol,
-        wanted: Wanted,
-    ) -> Result<Channel, AcquireError> {
         let _pending = self
             .cluster
             .breakers

@@ -5,16 +5,17 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Poll;
 
-use super::converse::{self, Begun};
+use super::converse;
 use super::failure::{self, Failure, Sent};
 use super::timeouts::Since;
 use super::upload::Upload;
-use super::{Answer, Load, Plan, replace_authority};
+use super::{Call, Flow, Load, Plan, replace_authority};
 use crate::cluster::circuit_breaker::RequestPermit;
 use crate::cluster::config::Discovery;
 use crate::cluster::outlier::Outcome;
 use crate::cluster::pick::PickFacts;
-use crate::cluster::pool::{Channel, EndpointPool, OpenCount, Wanted};
+use crate::cluster::pool::{Busy, Channel, EndpointPool, Wanted};
+use crate::http::codec::h1::Framing;
 use crate::http::codec::h1::encode::Persistence;
 use crate::http::codec::leg::Leg;
 use crate::http::connection::Exchange;
@@ -28,25 +29,30 @@ pub(super) struct Target<'a> {
     pub(super) fresh: bool,
 }
 
-/// Makes one attempt.
+/// Makes one attempt, which becomes the flow's call.
 pub(super) async fn attempt(
     exchange: &mut Exchange<'_>,
     down: &mut Leg,
-    plan: &Plan<'_>,
-    upload: &mut Upload,
+    flow: &mut Flow<'_>,
     target: Target<'_>,
-) -> Result<Answer, Failure> {
+) -> Result<(), Failure> {
+    let Flow { plan, upload, call } = flow;
     let fresh = target.fresh;
     let pool = pick(exchange, plan, target)?;
-    let counted = (
-        pool.endpoint.begin(),
-        OpenCount::new(
-            plan.cluster.stats.upstream_rq_active,
-            &exchange.downstream.local.shard,
-        ),
-    );
-    let acquired = acquire(exchange, down, plan, upload, (&pool, fresh)).await;
-    let channel = acquired.inspect_err(|failure| unsent(exchange, plan, &pool, failure))?;
+    let busy = Busy::begin(&plan.cluster, &pool);
+    let wanted = Wanted {
+        downstream: exchange.request.version,
+        fresh,
+        priority: plan.to.priority,
+    };
+    let channel = match plan.cluster.at_hand(&pool, wanted) {
+        Some(channel) => channel,
+        None => {
+            // Rare and large: kept out of the request's future.
+            let acquired = Box::pin(acquire(exchange, down, (plan, upload), (&pool, wanted))).await;
+            acquired.inspect_err(|failure| unsent(exchange, plan, &pool, failure))?
+        }
+    };
     // A request that waits for its connection is not under way yet: it counts among the pending ones.
     let permit = match permit(exchange, plan) {
         Ok(permit) => permit,
@@ -56,14 +62,19 @@ pub(super) async fn attempt(
         }
     };
     let load = Load {
+        busy,
         _permit: permit,
-        _active: counted.0,
-        _open: counted.1,
     };
-    let outcome = match begin(exchange, plan, channel, (&pool, load)) {
-        Ok(begun) => converse::converse(exchange, down, plan, upload, begun).await,
+    let outcome = match begin(exchange, plan, channel, load) {
+        Ok(begun) => {
+            let begun = call.insert(begun);
+            converse::converse(exchange, down, plan, upload, begun).await
+        }
         Err(failure) => Err(failure),
     };
+    if outcome.is_err() {
+        *call = None;
+    }
     report(exchange, plan, &pool, outcome.as_ref().err());
     outcome
 }
@@ -73,10 +84,10 @@ fn begin(
     exchange: &mut Exchange<'_>,
     plan: &Plan<'_>,
     channel: Channel,
-    (pool, load): (&Rc<EndpointPool>, Load),
-) -> Result<Begun, Failure> {
+    load: Load,
+) -> Result<Call, Failure> {
     if matches!(plan.to.host, HostRewrite::Endpoint)
-        && let Some(name) = &pool.endpoint.facts.hostname
+        && let Some(name) = &load.busy.pool().endpoint.facts.hostname
     {
         let keep = plan.to.append_forwarded_host && !plan.host_kept.replace(true);
         replace_authority(exchange, name, keep);
@@ -94,13 +105,14 @@ fn begin(
         .map_err(|error| failure::of_upstream(error, Sent::Nothing, reused))?;
     let shard = &exchange.downstream.local.shard;
     plan.cluster.stats.upstream_rq_total.increment(shard);
-    Ok(Begun {
+    Ok(Call {
         leg,
         lease,
-        pool: Rc::clone(pool),
         reused,
+        begun: exchange.downstream.local.worker.now(),
+        framing: Framing::Empty,
+        keep_alive: false,
         load,
-        at: exchange.downstream.local.worker.now(),
     })
 }
 
@@ -108,15 +120,9 @@ fn begin(
 async fn acquire(
     exchange: &mut Exchange<'_>,
     down: &mut Leg,
-    plan: &Plan<'_>,
-    upload: &Upload,
-    (pool, fresh): (&Rc<EndpointPool>, bool),
+    (plan, upload): (&Plan<'_>, &Upload),
+    (pool, wanted): (&Rc<EndpointPool>, Wanted),
 ) -> Result<Channel, Failure> {
-    let wanted = Wanted {
-        downstream: exchange.request.version,
-        fresh,
-        priority: plan.to.priority,
-    };
     let now = exchange.downstream.local.worker.now();
     // Of a request that is not complete nothing is read meanwhile, so that its clock runs.
     let limit = plan.timeouts.of_attempt(Since {
@@ -222,10 +228,11 @@ fn pick(
             .increment(&downstream.local.shard);
         Failure::NoHost
     })?;
-    exchange.record.endpoint = Some(std::sync::Arc::clone(&picked.endpoint));
+    let pool = plan.cluster.endpoint(&picked.endpoint);
+    exchange.record.endpoint = Some(picked.endpoint);
     // That of an attempt before this one.
     exchange.record.upstream = None;
-    Ok(plan.cluster.endpoint(&picked.endpoint))
+    Ok(pool)
 }
 
 /// Where the request was going: as the header says that the cluster names, else as its connection was.

@@ -1,7 +1,6 @@
 //! A request under way: its body goes out while the response head is waited for.
 
 use std::future::poll_fn;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -10,8 +9,7 @@ use ::http::{Method, StatusCode};
 use super::failure::{self, Failure, Sent};
 use super::timeouts::Since;
 use super::upload::Upload;
-use super::{Answer, Load, Plan};
-use crate::cluster::pool::{EndpointPool, Lease};
+use super::{Call, Plan};
 use crate::http::codec::h1::encode::Persistence;
 use crate::http::codec::h1::{Framing, HeadLimits};
 use crate::http::codec::leg::{Leg, LegError};
@@ -19,61 +17,33 @@ use crate::http::connection::Exchange;
 use crate::http::head::{KnownName, ResponseHead, Version};
 use crate::http::introduce;
 
-/// A request whose head is queued.
-pub(super) struct Begun {
-    pub(super) leg: Leg,
-    pub(super) lease: Lease,
-    pub(super) pool: Rc<EndpointPool>,
-    pub(super) reused: bool,
-    pub(super) load: Load,
-    pub(super) at: Instant,
-}
-
 /// The wait for a response head.
 struct Waiting {
     moved: Instant,
     seen: u64,
 }
 
-/// Sends the body while waiting for the response head.
+/// Sends the body while waiting for the response head, after which `call` says where the response's body ends.
 pub(super) async fn converse(
     exchange: &mut Exchange<'_>,
     down: &mut Leg,
     plan: &Plan<'_>,
     upload: &mut Upload,
-    mut begun: Begun,
-) -> Result<Answer, Failure> {
+    call: &mut Call,
+) -> Result<(), Failure> {
     upload.begin();
     let mut waiting = Waiting {
-        moved: begun.at,
+        moved: call.begun,
         seen: upload.bytes(),
     };
     loop {
-        let (framing, keep_alive) =
-            poll_fn(|cx| waiting.poll(cx, (&mut *exchange, &mut *down), plan, upload, &mut begun))
-                .await?;
+        poll_fn(|cx| waiting.poll(cx, (&mut *exchange, &mut *down), plan, upload, call)).await?;
         if exchange.response.status.is_informational() && exchange.response.status.as_u16() != 101 {
             pass_informational(exchange, down)?;
             continue;
         }
-        note_service_time(exchange, upload.sent().unwrap_or(begun.at));
-        let Begun {
-            leg,
-            lease,
-            pool,
-            load,
-            at,
-            ..
-        } = begun;
-        return Ok(Answer {
-            leg,
-            lease,
-            pool,
-            framing,
-            keep_alive,
-            begun: at,
-            _load: load,
-        });
+        note_service_time(exchange, upload.sent().unwrap_or(call.begun));
+        return Ok(());
     }
 }
 
@@ -109,16 +79,16 @@ impl Waiting {
         (exchange, down): (&mut Exchange<'_>, &mut Leg),
         plan: &Plan<'_>,
         upload: &mut Upload,
-        begun: &mut Begun,
-    ) -> Poll<Result<(Framing, bool), Failure>> {
-        let moved = upload.poll(cx, down, &mut begun.leg);
+        call: &mut Call,
+    ) -> Poll<Result<(), Failure>> {
+        let moved = upload.poll(cx, down, &mut call.leg);
         exchange.record.bytes_received = upload.bytes();
         moved.map_err(failure::of_client)?;
-        if let Poll::Ready(head) = poll_head(cx, exchange, &mut begun.leg) {
+        if let Poll::Ready(head) = poll_head(cx, exchange, &mut call.leg) {
             // What is queued on an HTTP/1 connection counts as sent: the kernel may have taken it.
-            return Poll::Ready(
-                head.map_err(|error| failure::of_upstream(error, Sent::Perhaps, begun.reused)),
-            );
+            (call.framing, call.keep_alive) =
+                head.map_err(|error| failure::of_upstream(error, Sent::Perhaps, call.reused))?;
+            return Poll::Ready(Ok(()));
         }
         // While something of the request is missing, its sending watches the client.
         if !upload.is_reading() && down.poll_gone(cx).is_ready() {
@@ -132,7 +102,7 @@ impl Waiting {
         }
         let limit = plan.timeouts.of_attempt(Since {
             complete: upload.complete,
-            begun: Some(begun.at),
+            begun: Some(call.begun),
             moved: self.moved,
         });
         match limit {

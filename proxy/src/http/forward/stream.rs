@@ -9,7 +9,7 @@ use ::http::StatusCode;
 use super::failure;
 use super::timeouts::Since;
 use super::upload::Upload;
-use super::{Answer, Plan};
+use super::{Call, Flow, Plan};
 use crate::http::codec::h1::Framing;
 use crate::http::codec::h1::encode::Persistence;
 use crate::http::codec::leg::Leg;
@@ -21,14 +21,14 @@ use crate::http::head::KnownName;
 use crate::http::respond;
 use crate::telemetry::access_log::ResponseFlags;
 
-/// Passes the response in `exchange` and `answer` on.
+/// Passes the response in `exchange` and in the flow's call on.
 pub(super) async fn respond(
     exchange: &mut Exchange<'_>,
     down: &mut Leg,
-    mut answer: Answer,
-    plan: &Plan<'_>,
-    mut request: Upload,
+    flow: &mut Flow<'_>,
 ) -> Result<Ending, Stop> {
+    let Flow { plan, upload, call } = flow;
+    let answer = call.as_mut().expect("the attempts ended with a response");
     plan.cluster.stats.completed(
         &exchange.downstream.local.shard,
         exchange.response.status.as_u16(),
@@ -40,9 +40,9 @@ pub(super) async fn respond(
     exchange.record.grpc_status = grpc_status(&exchange.response.fields);
     respond::send_head(exchange, down, answer.framing).map_err(|_| Stop::Broken)?;
     // Whatever comes now, it is passed on.
-    request.keep_no_more();
+    upload.keep_no_more();
     let mut bodies = Bodies {
-        request,
+        request: upload,
         response: Pump::default(),
         begun: answer.begun,
         moved: exchange.downstream.local.worker.now(),
@@ -57,10 +57,8 @@ pub(super) async fn respond(
     }
     outcome?;
     let whole = down.is_read() && answer.leg.is_written();
-    if whole {
-        answer
-            .lease
-            .give_back(answer.leg, &answer.pool, &plan.cluster, answer.keep_alive);
+    if whole && let Some(call) = call.take() {
+        call.give_back(plan);
     }
     Ok(if exchange.close || !whole {
         Ending::Close
@@ -74,8 +72,8 @@ fn grpc_status(fields: &crate::http::head::Fields) -> Option<u32> {
 }
 
 /// Both bodies at once.
-struct Bodies {
-    request: Upload,
+struct Bodies<'a> {
+    request: &'a mut Upload,
     response: Pump,
     /// When the attempt began.
     begun: Instant,
@@ -83,7 +81,7 @@ struct Bodies {
     seen: u64,
 }
 
-impl Bodies {
+impl Bodies<'_> {
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -156,7 +154,7 @@ impl Bodies {
 async fn tunnel(
     exchange: &mut Exchange<'_>,
     down: &mut Leg,
-    mut answer: Answer,
+    answer: &mut Call,
     plan: &Plan<'_>,
 ) -> Result<Ending, Stop> {
     let (Leg::Http1(client), Leg::Http1(server)) = (&mut *down, &mut answer.leg) else {

@@ -163,35 +163,25 @@ impl Timeouts {
 
     /// The end of all attempts, pauses included.
     pub(super) fn over(&self, complete: Option<Instant>) -> Option<(Instant, Limit)> {
-        let total = complete.zip(self.total).map(|(since, limit)| since + limit);
-        earliest([(total, Limit::Total), (self.end, Limit::Duration)])
+        let total = First::default().or_after(complete, self.total, Limit::Total);
+        total.or_at(self.end, Limit::Duration).0
     }
 
     /// The first limit of an attempt that waits for its response.
     pub(super) fn of_attempt(&self, since: Since) -> Option<(Instant, Limit)> {
         let tried = since.begun.zip(since.complete).map(|(a, b)| a.max(b));
-        let per_try = tried.zip(self.per_try).map(|(since, limit)| since + limit);
-        earliest([
-            self.of_response(since)
-                .map_or((None, Limit::Total), |(at, limit)| (Some(at), limit)),
-            (per_try, Limit::Try),
-        ])
+        let first = First(self.of_response(since));
+        first.or_after(tried, self.per_try, Limit::Try).0
     }
 
     /// The first limit of a response under way.
     pub(super) fn of_response(&self, since: Since) -> Option<(Instant, Limit)> {
-        let (over, limit) = match self.over(since.complete) {
-            Some((at, limit)) => (Some(at), limit),
-            None => (None, Limit::Total),
-        };
         let moved = since.begun.map(|_| since.moved);
-        let after = |since: Option<Instant>, limit: Option<Duration>| Some(since? + limit?);
-        earliest([
-            (over, limit),
-            (after(moved, self.per_try_idle), Limit::TryIdle),
-            (after(since.begun, self.upstream), Limit::Upstream),
-            (after(Some(since.moved), self.idle), Limit::Idle),
-        ])
+        First(self.over(since.complete))
+            .or_after(moved, self.per_try_idle, Limit::TryIdle)
+            .or_after(since.begun, self.upstream, Limit::Upstream)
+            .or_after(Some(since.moved), self.idle, Limit::Idle)
+            .0
     }
 
     /// Tells the upstream how long the caller is going to wait.
@@ -205,12 +195,25 @@ impl Timeouts {
     }
 }
 
-/// The first of `limits`; of two at the same time the one named first.
-fn earliest<const N: usize>(limits: [(Option<Instant>, Limit); N]) -> Option<(Instant, Limit)> {
-    let set = limits
-        .into_iter()
-        .filter_map(|(at, limit)| Some((at?, limit)));
-    set.min_by_key(|(at, _)| *at)
+/// The first of several limits; of two at the same time the one named first.
+#[derive(Clone, Copy, Default)]
+struct First(Option<(Instant, Limit)>);
+
+impl First {
+    fn or_after(self, since: Option<Instant>, time: Option<Duration>, limit: Limit) -> Self {
+        match (since, time) {
+            (Some(since), Some(time)) => self.or_at(Some(since + time), limit),
+            (None, _) | (_, None) => self,
+        }
+    }
+
+    fn or_at(self, at: Option<Instant>, limit: Limit) -> Self {
+        match (self.0, at) {
+            (Some((first, _)), Some(at)) if first <= at => self,
+            (_, Some(at)) => Self(Some((at, limit))),
+            (_, None) => self,
+        }
+    }
 }
 
 /// The limit that a caller inside the mesh sets; 0 is none.

@@ -168,8 +168,8 @@ impl PathMatch {
 
 /// The path without query and fragment.
 pub fn path_only(path: &str) -> &str {
-    let end = path.find(['?', '#']).unwrap_or(path.len());
-    &path[..end]
+    let end = path.bytes().position(|byte| matches!(byte, b'?' | b'#'));
+    &path[..end.unwrap_or(path.len())]
 }
 
 /// Matches everything; for tests and for answers that are not configured.

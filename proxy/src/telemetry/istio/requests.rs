@@ -86,8 +86,8 @@ pub(crate) struct RequestMetrics {
 struct Descriptions {
     all: Vec<Known>,
     by_hash: HashTable<usize>,
-    /// The one met last: mostly the next one, too.
-    last: usize,
+    /// The one met last on each side: mostly the next one, too.
+    last: [usize; 2],
 }
 
 #[derive(Debug)]
@@ -142,13 +142,15 @@ impl RequestMetrics {
 
     fn series(&self, traffic: &Traffic<&str>) -> Handles {
         let known = &mut *self.known.borrow_mut();
-        if let Some(last) = known.all.get(known.last)
+        let side = traffic.reporter as usize;
+        if let Some(last) = known.all.get(known.last[side])
             && last.traffic.is(traffic)
         {
             return last.series;
         }
         let hash = self.hasher.hash_one(traffic);
         let Descriptions { all, by_hash, last } = known;
+        let last = &mut last[side];
         if let Some(at) = by_hash.find(hash, |at| all[*at].traffic.is(traffic)) {
             *last = *at;
             return all[*at].series;

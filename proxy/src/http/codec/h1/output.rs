@@ -18,6 +18,8 @@ const DIRECT: usize = 4 * 1024;
 pub(super) struct Output {
     queue: Vec<u8>,
     written: usize,
+    /// The socket's own buffer (TLS has one) may hold some of what it took.
+    taken: bool,
     buffers: Buffers,
 }
 
@@ -26,6 +28,7 @@ impl Output {
         Self {
             queue: Vec::new(),
             written: 0,
+            taken: false,
             buffers,
         }
     }
@@ -67,6 +70,7 @@ impl Output {
             Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
             Poll::Ready(count) => count?,
         };
+        self.taken |= count > 0;
         if count < waiting {
             self.written += count;
             self.queue().extend_from_slice(data);
@@ -84,14 +88,19 @@ impl Output {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         while self.written < self.queue.len() {
+            self.taken = true;
             match ready!(Pin::new(&mut *io).poll_write(cx, &self.queue[self.written..]))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 count => self.written += count,
             }
         }
-        self.queue.clear();
-        self.written = 0;
-        Pin::new(io).poll_flush(cx)
+        if self.taken {
+            self.queue.clear();
+            self.written = 0;
+            ready!(Pin::new(io).poll_flush(cx))?;
+            self.taken = false;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Gives the memory back if nothing is in it.
