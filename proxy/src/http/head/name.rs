@@ -16,7 +16,6 @@ macro_rules! known_names {
     };
 }
 
-// Invariant: ascending by length, so that a length selects one short run (checked at compile time below).
 known_names! {
     Te = "te",
     Age = "age",
@@ -92,27 +91,33 @@ known_names! {
     XEnvoyUpstreamRqPerTryTimeoutMs = "x-envoy-upstream-rq-per-try-timeout-ms",
 }
 
-const LONGEST: usize = TEXTS[TEXTS.len() - 1].len();
-const RUNS: [(u8, u8); LONGEST + 1] = runs();
+/// Places of the look-up; most are free, so that a name that is not known mostly meets one at once.
+const PLACES: usize = 256;
+const FREE: u8 = u8::MAX;
+static PLACE: [u8; PLACES] = places();
 
-/// For each length the run of names that have it.
-const fn runs() -> [(u8, u8); LONGEST + 1] {
-    let mut runs = [(0, 0); LONGEST + 1];
-    let mut at = 0;
-    while at < TEXTS.len() {
-        let len = TEXTS[at].len();
-        assert!(
-            at == 0 || TEXTS[at - 1].len() <= len,
-            "names ascend by length"
-        );
-        assert!(is_lower_case(TEXTS[at].as_bytes()), "names are lower case");
-        if runs[len].1 == 0 {
-            runs[len].0 = at as u8;
+/// Where each name stands: at its hash, or at the next place that was free.
+const fn places() -> [u8; PLACES] {
+    assert!(TEXTS.len() < PLACES / 2, "most places are free");
+    let mut places = [FREE; PLACES];
+    let mut number = 0;
+    while number < TEXTS.len() {
+        let text = TEXTS[number].as_bytes();
+        assert!(is_lower_case(text), "names are lower case");
+        let mut at = hash(text.len(), text[0], text[text.len() - 1]);
+        while places[at] != FREE {
+            at = (at + 1) % PLACES;
         }
-        runs[len].1 = at as u8 + 1;
-        at += 1;
+        places[at] = number as u8;
+        number += 1;
     }
-    runs
+    places
+}
+
+/// Tells nearly all names apart by their length, first and last byte, in any case. The factors were searched for.
+const fn hash(len: usize, first: u8, last: u8) -> usize {
+    let (first, last) = ((first | 0x20) as usize, (last | 0x20) as usize);
+    (len * 47 + first * 159 + last * 65) % PLACES
 }
 
 /// Letters in lower case, digits and `-`: what [`is_lower_case_of`] relies on.
@@ -127,20 +132,6 @@ const fn is_lower_case(text: &[u8]) -> bool {
     true
 }
 
-/// The first and the last byte of each name: they tell nearly all names of one length apart.
-const ENDS: [(u8, u8); TEXTS.len()] = ends();
-
-const fn ends() -> [(u8, u8); TEXTS.len()] {
-    let mut ends = [(0, 0); TEXTS.len()];
-    let mut at = 0;
-    while at < TEXTS.len() {
-        let text = TEXTS[at].as_bytes();
-        ends[at] = (text[0], text[text.len() - 1]);
-        at += 1;
-    }
-    ends
-}
-
 impl KnownName {
     /// How many there are.
     pub(super) const COUNT: usize = ALL.len();
@@ -152,11 +143,15 @@ impl KnownName {
 
     /// The known name that equals `name` without regard to ASCII case.
     pub fn find(name: &[u8]) -> Option<Self> {
-        let (start, end) = *RUNS.get(name.len())?;
-        let ends = (name.first()? | 0x20, name.last()? | 0x20);
-        (start as usize..end as usize)
-            .find(|at| ENDS[*at] == ends && is_lower_case_of(TEXTS[*at].as_bytes(), name))
-            .map(|at| ALL[at])
+        let mut at = hash(name.len(), *name.first()?, *name.last()?);
+        loop {
+            let known = *ALL.get(usize::from(PLACE[at]))?;
+            let text = known.as_str().as_bytes();
+            if text.len() == name.len() && is_lower_case_of(text, name) {
+                return Some(known);
+            }
+            at = (at + 1) % PLACES;
+        }
     }
 
     /// The `http` crate's form; made without an allocation.

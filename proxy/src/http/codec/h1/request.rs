@@ -56,7 +56,7 @@ fn read(
     received.complete(&bytes[..len]);
     facts.hops.strip_named(&mut head.fields);
     head.version = version;
-    head.method = method.parse().map_err(|_| InvalidHead::Syntax)?;
+    head.method = ::http::Method::from_bytes(method).map_err(|_| InvalidHead::Syntax)?;
     set_target(head, target, host)?;
     let keep_alive = match head.version {
         Version::Http10 => facts.hops.keep_alive && !facts.hops.close,

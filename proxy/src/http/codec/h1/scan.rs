@@ -75,9 +75,10 @@ impl<'b> Scanner<'b> {
     }
 
     /// The method, target and version of a request.
-    pub(super) fn request_line(&mut self) -> Result<(&'b str, &'b str, Version), Stopped> {
+    pub(super) fn request_line(&mut self) -> Result<(&'b [u8], &'b str, Version), Stopped> {
         let method = self.until_space(|bytes| bytes.iter().position(|byte| !is_token(*byte)))?;
         let target = self.until_space(|bytes| bytes.iter().position(|byte| !is_graphic(*byte)))?;
+        let target = std::str::from_utf8(target).map_err(|_| InvalidHead::Syntax)?;
         let version = self.version()?;
         self.line_end()?;
         Ok((method, target, version))
@@ -87,14 +88,14 @@ impl<'b> Scanner<'b> {
     fn until_space(
         &mut self,
         end: impl FnOnce(&[u8]) -> Option<usize>,
-    ) -> Result<&'b str, Stopped> {
+    ) -> Result<&'b [u8], Stopped> {
         let rest = &self.bytes[self.at..];
         let len = end(rest).ok_or(Stopped::Short)?;
         if len == 0 || rest[len] != b' ' {
             return Err(InvalidHead::Syntax.into());
         }
         self.at += len + 1;
-        std::str::from_utf8(&rest[..len]).map_err(|_| InvalidHead::Syntax.into())
+        Ok(&rest[..len])
     }
 
     fn version(&mut self) -> Result<Version, Stopped> {
