@@ -182,6 +182,7 @@ fn plan<'a>(
 }
 
 /// Whether the protocol that the client asks for is let through; if not, the request is refused.
+#[inline(never)]
 fn allows_upgrade(exchange: &Exchange<'_>, to: &Forward) -> Result<bool, Stop> {
     let asked = exchange
         .request
@@ -212,6 +213,7 @@ fn rewrites(routed: &Routed, to: &Forward, weighted: Option<&WeightedCluster>) -
         || !matches!(to.host, HostRewrite::Keep | HostRewrite::Endpoint)
 }
 
+#[inline(never)]
 fn rewrite(
     exchange: &mut Exchange<'_>,
     routed: &Routed,

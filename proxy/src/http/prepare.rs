@@ -20,8 +20,14 @@ pub(crate) fn prepare(exchange: &mut Exchange<'_>) -> Result<(), Stop> {
         return Err(LocalReply::no_route().into());
     }
     introduce::of_client(exchange);
-    underscores(exchange)?;
-    authority(exchange)?;
+    let config = &exchange.downstream.site.config;
+    if config.limits.underscores != Underscores::Allow {
+        underscores(exchange)?;
+    }
+    let as_it_came = config.strip_port == StripPort::Keep && !config.strip_trailing_host_dot;
+    if !as_it_came || exchange.request.authority().is_empty() {
+        authority(exchange)?;
+    }
     normalize_path(exchange)?;
     scheme(exchange);
     forwarded(exchange);
@@ -36,6 +42,7 @@ pub(crate) fn prepare(exchange: &mut Exchange<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
+#[inline(never)]
 fn underscores(exchange: &mut Exchange<'_>) -> Result<(), Stop> {
     match exchange.downstream.site.config.limits.underscores {
         Underscores::Allow => Ok(()),
@@ -65,6 +72,7 @@ fn bad_request(details: &'static str) -> LocalReply {
     LocalReply::new(StatusCode::BAD_REQUEST, "", details)
 }
 
+#[inline(never)]
 fn authority(exchange: &mut Exchange<'_>) -> Result<(), Stop> {
     let config = &exchange.downstream.site.config;
     let request = &mut exchange.request;
@@ -132,7 +140,6 @@ fn scheme(exchange: &mut Exchange<'_>) {
 
 fn forwarded(exchange: &mut Exchange<'_>) {
     let rules = &exchange.downstream.site.config.forwarded;
-    let peer = exchange.downstream.facts.direct_source.ip();
     let proto = if exchange.downstream.tls.is_some() {
         b"https".as_slice()
     } else {
@@ -140,18 +147,23 @@ fn forwarded(exchange: &mut Exchange<'_>) {
     };
     let fields = &mut exchange.request.fields;
     if rules.use_remote_address {
-        if !rules.skip_append {
-            fields.append_to_list(KnownName::XForwardedFor, peer.to_string().as_bytes());
-        }
-        if rules.trusted_hops == 0 {
-            fields.set_known(KnownName::XForwardedProto, proto);
-        }
-    }
-    if !fields.has(KnownName::XForwardedProto) {
+        at_the_edge(exchange, proto);
+    } else if !fields.has(KnownName::XForwardedProto) {
         fields.set_known(KnownName::XForwardedProto, proto);
     }
-    if !rules.use_remote_address {
-        return;
+}
+
+/// Says who the client is, and takes from strangers what would steer the mesh.
+#[inline(never)]
+fn at_the_edge(exchange: &mut Exchange<'_>, proto: &[u8]) {
+    let rules = &exchange.downstream.site.config.forwarded;
+    let peer = exchange.downstream.facts.direct_source.ip();
+    let fields = &mut exchange.request.fields;
+    if !rules.skip_append {
+        fields.append_to_list(KnownName::XForwardedFor, peer.to_string().as_bytes());
+    }
+    if rules.trusted_hops == 0 || !fields.has(KnownName::XForwardedProto) {
+        fields.set_known(KnownName::XForwardedProto, proto);
     }
     if exchange.downstream.internal {
         exchange
@@ -159,7 +171,6 @@ fn forwarded(exchange: &mut Exchange<'_>) {
             .fields
             .set_known(KnownName::XEnvoyInternal, b"true");
     } else {
-        // At the edge a stranger must not steer the mesh.
         for name in STEERING {
             exchange.request.fields.remove_known(*name);
         }
@@ -199,8 +210,6 @@ fn request_id(exchange: &mut Exchange<'_>) {
         .set_known(KnownName::XRequestId, &uuid(high, low));
 }
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
 /// A version 4 UUID (RFC 9562 section 5.4) as text.
 fn uuid(high: u64, low: u64) -> [u8; 36] {
     let high = high & !0xf000 | 0x4000;
@@ -217,15 +226,20 @@ fn uuid(high: u64, low: u64) -> [u8; 36] {
 
 fn hexadecimal(number: u64) -> [u8; 16] {
     let mut text = [0; 16];
-    for (byte, pair) in number
-        .to_be_bytes()
-        .into_iter()
-        .zip(text.chunks_exact_mut(2))
-    {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 0xf)];
-    }
+    text[..8].copy_from_slice(&digits((number >> 32) as u32));
+    text[8..].copy_from_slice(&digits(number as u32));
     text
+}
+
+/// Eight hexadecimal digits, made all at once: one in each byte of a word.
+fn digits(number: u32) -> [u8; 8] {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let number = u64::from(number);
+    let halves = (number | number << 16) & 0x0000_ffff_0000_ffff;
+    let bytes = (halves | halves << 8) & 0x00ff_00ff_00ff_00ff;
+    let values = (bytes | bytes << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    let letters = (values + 6 * ONES) >> 4 & ONES;
+    (values + ONES * u64::from(b'0') + letters * u64::from(b'a' - b'9' - 1)).to_be_bytes()
 }
 
 fn client_certificate(exchange: &mut Exchange<'_>) {

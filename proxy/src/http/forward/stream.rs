@@ -34,7 +34,8 @@ pub(super) async fn respond(
         exchange.response.status.as_u16(),
     );
     if exchange.response.status == StatusCode::SWITCHING_PROTOCOLS {
-        return tunnel(exchange, down, answer, plan).await;
+        // Rare and large: kept out of the request's future.
+        return Box::pin(tunnel(exchange, down, answer, plan)).await;
     }
     exchange.record.details = "via_upstream".into();
     exchange.record.grpc_status = grpc_status(&exchange.response.fields);

@@ -325,10 +325,14 @@ impl Fields {
     }
 
     /// Removes all fields of a known name; says whether there was one.
+    #[inline]
     pub fn remove_known(&mut self, known: KnownName) -> bool {
-        if !self.known.has(known) {
-            return false;
-        }
+        self.known.has(known) && self.take_away(known)
+    }
+
+    /// Out of line: most messages have hardly any of the names that are removed from all.
+    #[inline(never)]
+    fn take_away(&mut self, known: KnownName) -> bool {
         self.known.remove(known);
         let before = self.entries.len();
         self.entries.retain(|field| field.known != Some(known));
@@ -404,13 +408,18 @@ impl Fields {
     }
 
     /// The first field of a known name.
+    #[inline]
     fn position(&self, known: KnownName) -> Option<usize> {
         if !self.known.has(known) {
             return None;
         }
-        self.entries
-            .iter()
-            .position(|field| field.known == Some(known))
+        self.search(known)
+    }
+
+    #[inline(never)]
+    fn search(&self, known: KnownName) -> Option<usize> {
+        let mut fields = self.entries.iter();
+        fields.position(|field| field.known == Some(known))
     }
 
     fn append_line(&mut self, known: Option<KnownName>, name: &[u8], value: &[u8]) {

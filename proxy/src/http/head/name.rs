@@ -166,17 +166,13 @@ fn is_lower_case_of(lower: &[u8], name: &[u8]) -> bool {
     /// Of what stands in the table, letters alone have this bit.
     const LETTER: u64 = u64::from_ne_bytes([0x40; 8]);
     let differs = |a: u64, b: u64| (a ^ b) & !((a & LETTER) >> 1);
-    if let (Some(last), Some(of_name)) = (lower.last_chunk(), name.last_chunk()) {
-        let (words, _) = lower.as_chunks();
-        let (of_names, _) = name.as_chunks();
-        let both = words.iter().zip(of_names);
-        let sum = both.fold(0, |sum, (a, b)| {
-            sum | differs(u64::from_le_bytes(*a), u64::from_le_bytes(*b))
-        });
-        return sum | differs(u64::from_le_bytes(*last), u64::from_le_bytes(*of_name)) == 0;
-    }
-    let both = lower.iter().zip(name);
-    both.fold(0, |sum, (a, b)| sum | differs(u64::from(*a), u64::from(*b))) == 0
+    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+    let (Some(last), Some(of_name)) = (lower.last_chunk(), name.last_chunk()) else {
+        let mut both = lower.iter().zip(name);
+        return both.all(|(a, b)| differs(u64::from(*a), u64::from(*b)) == 0);
+    };
+    let mut both = lower.as_chunks().0.iter().zip(name.as_chunks().0);
+    both.all(|(a, b)| differs(word(a), word(b)) == 0) && differs(word(last), word(of_name)) == 0
 }
 
 /// A header name as configuration uses it: parsed once, lower case, cheap to clone and compare.

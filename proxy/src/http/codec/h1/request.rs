@@ -129,9 +129,9 @@ pub(crate) fn authority(bytes: &[u8]) -> Result<&str, InvalidHead> {
             (ip.parse::<Ipv6Addr>().is_ok(), rest)
         }
         None => {
-            let (name, rest) = text.split_at(text.find(':').unwrap_or(text.len()));
-            let named = !name.is_empty() || rest.is_empty();
-            (named && name.bytes().all(is_of_name), rest)
+            let end = bytes.iter().position(|byte| !is_of_name(*byte));
+            let (name, rest) = text.split_at(end.unwrap_or(text.len()));
+            (!name.is_empty() || rest.is_empty(), rest)
         }
     };
     let is_port = match rest.strip_prefix(':') {
