@@ -1,8 +1,10 @@
 //! Header fields as spans of one buffer, in the order and case in which they came.
 
-use std::borrow::Cow;
+pub(crate) use self::received::{Part, Received};
 
-use smallvec::SmallVec;
+mod received;
+
+use std::borrow::Cow;
 
 use super::name::{HeaderKey, KnownName};
 use crate::matcher::HeaderLookup;
@@ -97,57 +99,6 @@ impl KnownSet {
     fn bit(known: KnownName) -> u128 {
         const { assert!(KnownName::COUNT <= 128, "a bit for each known name") };
         1 << known as u8
-    }
-}
-
-/// The fields of a head that is being read. If it is not completed, nothing of it stays.
-#[derive(Debug)]
-pub(crate) struct Received<'f> {
-    fields: &'f mut Fields,
-    /// Fields that do not stand as we write them, by their place, with their values.
-    loose: SmallVec<[(usize, Span); 2]>,
-    complete: bool,
-}
-
-/// A field as part of a head.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Part {
-    pub(crate) known: Option<KnownName>,
-    pub(crate) name: Span,
-    pub(crate) value: Span,
-    /// It stands as a line `name: value` with its end.
-    pub(crate) plain: bool,
-}
-
-impl Received<'_> {
-    /// Adds a field.
-    pub(crate) fn append(&mut self, part: Part) {
-        if !part.plain {
-            self.loose.push((self.fields.entries.len(), part.value));
-        }
-        self.fields.add(Field {
-            known: part.known,
-            line: part.name.start,
-            name_len: part.name.len,
-            value_len: part.value.len,
-        });
-    }
-
-    /// Takes over the bytes of the whole head, of which the fields were parts.
-    pub(crate) fn complete(mut self, head: &[u8]) {
-        self.fields.buffer.extend_from_slice(head);
-        for (at, value) in std::mem::take(&mut self.loose) {
-            self.fields.straighten(at, value);
-        }
-        self.complete = true;
-    }
-}
-
-impl Drop for Received<'_> {
-    fn drop(&mut self) {
-        if !self.complete {
-            self.fields.clear();
-        }
     }
 }
 
@@ -294,16 +245,6 @@ impl Fields {
         self.append_line(KnownName::find(name), name, value);
     }
 
-    /// Begins to read a head; there must be no field yet.
-    pub(crate) fn receive(&mut self) -> Received<'_> {
-        debug_assert!(self.buffer.is_empty() && self.entries.is_empty());
-        Received {
-            fields: self,
-            loose: SmallVec::new(),
-            complete: false,
-        }
-    }
-
     /// Takes `list, value` as the value when the field exists, else `value` alone.
     pub fn append_to_list(&mut self, known: KnownName, value: &[u8]) {
         let Some(at) = self.position(known) else {
@@ -431,17 +372,6 @@ impl Fields {
             name_len: name.len() as u32,
             value_len: value.len() as u32,
         });
-    }
-
-    /// Writes a line for the field at `at`, of which only the name stands where it should.
-    fn straighten(&mut self, at: usize, value: Span) {
-        let line = self.buffer.len() as u32;
-        self.buffer
-            .extend_from_within(self.entries[at].name().range());
-        self.buffer.extend_from_slice(SEPARATOR);
-        self.buffer.extend_from_within(value.range());
-        self.buffer.extend_from_slice(END);
-        self.entries[at].line = line;
     }
 
     /// Writes a new line for the field at `at`, whose value `write` appends with the old one at hand.
