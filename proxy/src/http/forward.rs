@@ -29,7 +29,7 @@ use super::codec::leg::Leg;
 use super::connection::Exchange;
 use super::edits;
 use super::filters;
-use super::handle::{self, Ending, Routed, Stop};
+use super::handle::{self, Ending, Stop};
 use super::head::KnownName;
 use super::introduce;
 use super::local_reply::LocalReply;
@@ -37,13 +37,13 @@ use super::respond::{self, Edited};
 use super::route::action::{ClusterChoice, ClusterPick, NoCluster};
 use super::route::rewrite::HostRewrite;
 use super::route::rewrite::PathRewrite;
-use super::route::{Forward, WeightedCluster};
+use super::route::{Forward, RouteDecision, WeightedCluster};
 use crate::cluster::circuit_breaker::RequestPermit;
 use crate::cluster::pool::{Busy, ClusterPool, Lease};
 
 /// Where a request goes, as decided before the first attempt.
 pub(crate) struct Plan<'a> {
-    pub(crate) routed: &'a Routed,
+    pub(crate) routed: RouteDecision<'a>,
     pub(crate) to: &'a Forward,
     pub(crate) weighted: Option<&'a WeightedCluster>,
     pub(crate) cluster: Rc<ClusterPool>,
@@ -89,7 +89,7 @@ pub(crate) struct Load {
 pub(crate) async fn forward(
     exchange: &mut Exchange<'_>,
     down: &mut Leg,
-    routed: &Routed,
+    routed: RouteDecision<'_>,
     to: &Forward,
 ) -> Result<Ending, Stop> {
     let drawn = draw(exchange, to);
@@ -152,7 +152,7 @@ fn choose<'a>(
 
 fn plan<'a>(
     exchange: &mut Exchange<'_>,
-    routed: &'a Routed,
+    routed: RouteDecision<'a>,
     to: &'a Forward,
     (weighted, cluster): (Option<&'a WeightedCluster>, Rc<ClusterPool>),
 ) -> Result<Plan<'a>, Stop> {
@@ -206,7 +206,7 @@ fn allows_upgrade(exchange: &Exchange<'_>, to: &Forward) -> Result<bool, Stop> {
 }
 
 /// Whether the route changes requests at all; what the client sent needs no second look.
-fn rewrites(routed: &Routed, to: &Forward, weighted: Option<&WeightedCluster>) -> bool {
+fn rewrites(routed: RouteDecision<'_>, to: &Forward, weighted: Option<&WeightedCluster>) -> bool {
     weighted.is_some()
         || !routed.route.request_headers.is_empty()
         || !matches!(to.path, PathRewrite::Keep)
@@ -216,7 +216,7 @@ fn rewrites(routed: &Routed, to: &Forward, weighted: Option<&WeightedCluster>) -
 #[inline(never)]
 fn rewrite(
     exchange: &mut Exchange<'_>,
-    routed: &Routed,
+    routed: RouteDecision<'_>,
     to: &Forward,
     weighted: Option<&WeightedCluster>,
 ) {

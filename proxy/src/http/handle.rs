@@ -20,7 +20,7 @@ use super::measure;
 use super::prepare;
 use super::redirect;
 use super::respond;
-use super::route::{Action, NoRoute, RequestFacts, Route, VirtualHost};
+use super::route::{Action, NoRoute, RequestFacts, RouteDecision, RouteTable};
 use super::serve::version_refusal;
 use crate::telemetry::access_log::ResponseFlags;
 
@@ -48,13 +48,6 @@ impl From<LocalReply> for Stop {
     fn from(reply: LocalReply) -> Self {
         Self::Reply(Box::new(reply))
     }
-}
-
-/// The route of a request.
-#[derive(Clone, Debug)]
-pub(crate) struct Routed {
-    pub(crate) virtual_host: Arc<VirtualHost>,
-    pub(crate) route: Arc<Route>,
 }
 
 /// Serves the request in `exchange`.
@@ -92,8 +85,9 @@ async fn run(exchange: &mut Exchange<'_>, down: &mut Leg) -> Result<Ending, Stop
         return Err(reply.into());
     }
     prepare::prepare(exchange)?;
-    let routed = find_route(exchange)?;
-    exchange.record.route = Some(Arc::clone(&routed.route));
+    let table = exchange.downstream.site.config.routes.current();
+    let routed = find_route(exchange, table.as_deref())?;
+    exchange.record.route = Some(Arc::clone(routed.route));
     // A request that is forwarded may be judged by the weighted cluster that is drawn for it.
     if !matches!(routed.route.action, Action::Forward(_)) {
         let levels = &routed.route.per_filter;
@@ -101,7 +95,7 @@ async fn run(exchange: &mut Exchange<'_>, down: &mut Leg) -> Result<Ending, Stop
         filters::on_request(exchange, down, levels, "").await?;
     }
     match &routed.route.action {
-        Action::Forward(to) => forward::forward(exchange, down, &routed, to).await,
+        Action::Forward(to) => forward::forward(exchange, down, routed, to).await,
         Action::Redirect(to) => {
             Err(redirect::reply(&exchange.request, to, &routed.route.matching.path).into())
         }
@@ -117,28 +111,26 @@ async fn run(exchange: &mut Exchange<'_>, down: &mut Leg) -> Result<Ending, Stop
     }
 }
 
-fn find_route(exchange: &Exchange<'_>) -> Result<Routed, Stop> {
+fn find_route<'t>(
+    exchange: &Exchange<'_>,
+    table: Option<&'t RouteTable>,
+) -> Result<RouteDecision<'t>, Stop> {
     let downstream = exchange.downstream;
-    let Some(table) = downstream.site.config.routes.current() else {
+    let Some(table) = table else {
         return Err(LocalReply::no_route().into());
     };
     let found = table.find(&facts(exchange));
-    found
-        .map(|found| Routed {
-            virtual_host: Arc::clone(found.virtual_host),
-            route: Arc::clone(found.route),
-        })
-        .map_err(|no_route| match no_route {
-            NoRoute::NoVirtualHost | NoRoute::NoRoute(_) => {
-                downstream
-                    .site
-                    .stats
-                    .no_route
-                    .increment(&downstream.local.shard);
-                LocalReply::no_route().into()
-            }
-            NoRoute::TlsRequired(_) => redirect::to_https(&exchange.request).into(),
-        })
+    found.map_err(|no_route| match no_route {
+        NoRoute::NoVirtualHost | NoRoute::NoRoute(_) => {
+            downstream
+                .site
+                .stats
+                .no_route
+                .increment(&downstream.local.shard);
+            LocalReply::no_route().into()
+        }
+        NoRoute::TlsRequired(_) => redirect::to_https(&exchange.request).into(),
+    })
 }
 
 /// What routes are matched against.

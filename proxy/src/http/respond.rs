@@ -7,14 +7,14 @@ use super::codec::leg::{Leg, LegError};
 use super::config::ServerHeaderMode;
 use super::connection::Exchange;
 use super::edits;
-use super::handle::{Routed, persistence};
+use super::handle::persistence;
 use super::head::{KnownName, RequestHead, ResponseHead, Version};
 use super::introduce;
-use super::route::WeightedCluster;
+use super::route::{RouteDecision, WeightedCluster};
 
 /// What edited the request edits the response.
 pub(crate) struct Edited<'a> {
-    pub(crate) routed: &'a Routed,
+    pub(crate) routed: RouteDecision<'a>,
     pub(crate) weighted: Option<&'a WeightedCluster>,
 }
 
