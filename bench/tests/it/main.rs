@@ -41,7 +41,7 @@ fn compare(scenarios: &str) -> Value {
             "--seconds",
             "0.2",
             "--peer",
-            "direct,tulle",
+            "direct,floor,tulle",
         ])
         .args(["--scenario", scenarios])
         .arg("--proxy")
@@ -76,13 +76,17 @@ fn a_comparison_has_figures_of_every_peer_and_no_errors() {
         "mtls-l4-bytes-1",
         "handshake",
         "start",
+        "ads-1000",
+        "ads-1000-host",
+        "ads-1000-endpoint",
     ];
     let report = compare(&scenarios.join(","));
     assert!(!report["machine"]["kernel"].as_str().unwrap().is_empty());
     assert_eq!(report["settings"]["rounds"], 2);
     for scenario in scenarios {
         for name in ["direct", "tulle"] {
-            if (scenario, name) == ("start", "direct") {
+            let has_traffic = scenario != "start" && !scenario.starts_with("ads");
+            if name == "direct" && !has_traffic {
                 continue;
             }
             let entry = entry(&report, scenario, name);
@@ -92,6 +96,18 @@ fn a_comparison_has_figures_of_every_peer_and_no_errors() {
                 "{scenario}: {entry:#}"
             );
         }
+    }
+    assert_eq!(entry(&report, "h1-rate", "floor")["outcome"], "valid");
+    for (scenario, metric) in [
+        ("ads-1000", "apply-cpu"),
+        ("ads-1000-host", "change-cpu"),
+        ("ads-1000-endpoint", "effective"),
+    ] {
+        let series = &entry(&report, scenario, "tulle")["figures"][metric];
+        assert!(
+            series["min"].as_f64().unwrap() > 0.0,
+            "{scenario}: {series}"
+        );
     }
     let paced = entry(&report, "h1-rate", "tulle");
     for metric in [
@@ -172,4 +188,52 @@ fn a_peer_that_cannot_take_part_is_a_row_that_says_why() {
     let json = std::fs::read(folder.path().join("report.json")).unwrap();
     let report: Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(entry(&report, "h1-c1", "tulle")["outcome"], "failed");
+}
+
+#[test]
+fn the_floor_forwards_both_ways_and_ends_with_the_connection() {
+    use std::io::{Read, Write};
+    use std::net::{Shutdown, TcpListener, TcpStream};
+
+    for means in ["copy", "splice"] {
+        let backend = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listen = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listen.local_addr().unwrap();
+        drop(listen);
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let to = backend.local_addr().unwrap();
+        write!(file, r#"{{"listen":"{at}","to":"{to}","means":"{means}"}}"#).unwrap();
+        let mut floor = Command::new(env!("CARGO_BIN_EXE_tulle-bench"))
+            .arg("forward")
+            .arg(file.path())
+            .spawn()
+            .unwrap();
+        let mut client = loop {
+            assert!(floor.try_wait().unwrap().is_none(), "the floor runs");
+            if let Ok(client) = TcpStream::connect(at) {
+                break client;
+            }
+        };
+        // more than all buffers on the way hold
+        let sent = vec![b'x'; 32 << 20];
+        let writer = std::thread::spawn({
+            let (mut client, sent) = (client.try_clone().unwrap(), sent.clone());
+            move || {
+                client.write_all(&sent).unwrap();
+                client.shutdown(Shutdown::Write).unwrap();
+            }
+        });
+        let (mut server, _) = backend.accept().unwrap();
+        let mut read = Vec::new();
+        server.read_to_end(&mut read).unwrap();
+        writer.join().unwrap();
+        assert!(read == sent, "{means}: all bytes arrive");
+        server.write_all(b"answer").unwrap();
+        drop(server);
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "answer");
+        floor.kill().unwrap();
+        floor.wait().unwrap();
+    }
 }

@@ -161,7 +161,11 @@ fn field<'a>(
     fields: &'a Fields,
     key: &super::head::HeaderKey,
 ) -> Option<std::borrow::Cow<'a, str>> {
-    fields.get(key).map(String::from_utf8_lossy)
+    let text = |bytes| match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(bytes),
+    };
+    fields.get(key).map(text)
 }
 
 fn limited(value: Option<std::borrow::Cow<'_, str>>, limit: Option<usize>, out: &mut String) {

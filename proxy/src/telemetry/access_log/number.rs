@@ -8,7 +8,24 @@ const LONGEST: usize = 39;
 
 /// Appends a number.
 pub(crate) fn decimal(value: impl Into<u128>, out: &mut String) {
-    padded(value, 1, out);
+    let value = value.into();
+    match u32::try_from(value) {
+        // most numbers of a line are small
+        Ok(value) if value < 1_000 => {
+            if value >= 100 {
+                out.push(digit(value / 100));
+            }
+            if value >= 10 {
+                out.push(digit(value / 10 % 10));
+            }
+            out.push(digit(value % 10));
+        }
+        Ok(_) | Err(_) => padded(value, 1, out),
+    }
+}
+
+fn digit(value: u32) -> char {
+    char::from(b'0' + value as u8)
 }
 
 /// Appends a number with at least so many digits.
@@ -71,12 +88,25 @@ mod tests {
 
     #[test]
     fn writes_what_formatting_would() {
-        for value in [0, 7, 10, 1_000, u128::from(u64::MAX), u128::MAX] {
+        for value in [
+            0,
+            7,
+            10,
+            99,
+            100,
+            305,
+            1_000,
+            u128::from(u64::MAX),
+            u128::MAX,
+        ] {
             for width in [1, 3, 9] {
                 let mut out = String::new();
                 padded(value, width, &mut out);
                 assert_eq!(out, format!("{value:0width$}"));
             }
+            let mut out = String::new();
+            decimal(value, &mut out);
+            assert_eq!(out, value.to_string());
         }
         for address in ["1.20.255.0:80", "[::1]:8080", "[::ffff:1.2.3.4]:1"] {
             let address: SocketAddr = address.parse().expect("an address");

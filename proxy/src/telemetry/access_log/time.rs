@@ -1,5 +1,6 @@
 //! Times of access logs, in UTC, without a library: days to dates by the proleptic Gregorian calendar.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use super::number::{decimal, padded};
@@ -8,7 +9,7 @@ use super::number::{decimal, padded};
 /// 3339 with milliseconds when there is none.
 pub(crate) fn write(since: Duration, format: Option<&str>, out: &mut String) {
     let Some(format) = format else {
-        return write(since, Some("%Y-%m-%dT%H:%M:%S.%3fZ"), out);
+        return write_default(since, out);
     };
     let seconds = since.as_secs();
     let (year, month, day) = date(seconds / 86_400);
@@ -53,6 +54,24 @@ pub(crate) fn write(since: Duration, format: Option<&str>, out: &mut String) {
     }
 }
 
+thread_local! {
+    /// The second that was written last, and its text: the next line is mostly of the same.
+    static LAST: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
+}
+
+fn write_default(since: Duration, out: &mut String) {
+    LAST.with_borrow_mut(|(second, text)| {
+        if *second != since.as_secs() {
+            *second = since.as_secs();
+            text.clear();
+            write(since, Some("%FT%T."), text);
+        }
+        out.push_str(text);
+    });
+    padded(since.subsec_millis(), 3, out);
+    out.push('Z');
+}
+
 /// Year, month and day of a number of days since 1970-01-01.
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
@@ -78,6 +97,8 @@ mod tests {
     fn writes_dates_of_leap_years_and_fractions() {
         for (seconds, format, expected) in [
             (0, None, "1970-01-01T00:00:00.123Z"),
+            (0, None, "1970-01-01T00:00:00.123Z"),
+            (951_782_400, None, "2000-02-29T00:00:00.123Z"),
             (951_782_400, Some("%Y-%m-%d"), "2000-02-29"),
             (1_709_164_800, Some("%F %T"), "2024-02-29 00:00:00"),
             (
