@@ -84,7 +84,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         scenarios: ONE_CONNECTION,
-        metric: Metric::AddedP50,
+        metric: Metric::P50,
         bounds: &[(Commit, Envoy, 0.38), (Goal, Envoy, 0.28)],
     },
     Row {
