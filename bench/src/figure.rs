@@ -22,7 +22,7 @@ pub(crate) enum Metric {
     ChangeCpu,
     /// Milliseconds from when a change is sent until a request sees it.
     Effective,
-    /// KiB of all proxies for each idle connection.
+    /// KiB of one proxy for each idle connection.
     Connection,
     /// MiB of all proxies, shared pages divided by their users.
     Pss,

@@ -31,9 +31,10 @@ pub(crate) fn run(line: &Line, exchange: Exchange, count: usize) -> anyhow::Resu
     let before = look(FIRST)?;
     let after = look(count)?;
     let mut figures = Figures::new();
+    let held = count * line.proxies.len().max(1);
     figures.insert(
         Metric::Connection,
-        (after as f64 - before as f64) / count as f64,
+        (after as f64 - before as f64) / held as f64,
     );
     figures.insert(Metric::Pss, after as f64 / 1024.0);
     Ok(Run {

@@ -50,7 +50,7 @@ pub(super) fn all() -> Vec<Scenario> {
             "conn-l4-mtls",
             TLS,
             connections(GREETING),
-            "memory of an idle TCP connection over mTLS",
+            "memory of an idle TCP connection over mTLS, in each of the two proxies",
         ),
         scenario(
             "start",
