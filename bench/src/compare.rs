@@ -13,6 +13,7 @@ use crate::cores::{Cores, Role};
 use crate::exchange::{Exchange, Heads};
 use crate::figure::{Figures, Metric};
 use crate::line::{Line, Site};
+use crate::load::Life;
 use crate::measure::delivery::{self, Mesh};
 use crate::measure::system_calls::{self, Calls};
 use crate::measure::{Run, connections, idle, traffic};
@@ -163,7 +164,9 @@ impl Bench<'_> {
 
     fn contestants(&self, scenario: &Scenario) -> Vec<Contestant> {
         let direct = matches!(scenario.work, Work::Traffic(_));
-        let floor = direct && scenario.topology == Topology::OneHop;
+        // its connections are not pooled, which would make new ones dearer than a proxy's
+        let kept = matches!(scenario.work, Work::Traffic(traffic) if traffic.life == Life::Kept);
+        let floor = kept && scenario.topology == Topology::OneHop;
         let mut contestants = Vec::new();
         for features in scenario.features {
             for peer in &self.plan.peers {
