@@ -160,19 +160,28 @@ impl KnownName {
     }
 }
 
-/// Whether `lower`, a name of the table, is `name` in lower case; both have the same length. Eight bytes at a time, the
-/// last eight perhaps once more.
+/// Whether `lower`, a name of the table, is `name` in lower case; both have the same length. Eight bytes or four at a time,
+/// the last of them perhaps once more.
 fn is_lower_case_of(lower: &[u8], name: &[u8]) -> bool {
     /// Of what stands in the table, letters alone have this bit.
     const LETTER: u64 = u64::from_ne_bytes([0x40; 8]);
-    let differs = |a: u64, b: u64| (a ^ b) & !((a & LETTER) >> 1);
-    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
-    let (Some(last), Some(of_name)) = (lower.last_chunk(), name.last_chunk()) else {
-        let mut both = lower.iter().zip(name);
-        return both.all(|(a, b)| differs(u64::from(*a), u64::from(*b)) == 0);
+    let same = |a: u64, b: u64| (a ^ b) & !((a & LETTER) >> 1) == 0;
+    let eight = |a: &[u8; 8], b: &[u8; 8]| same(u64::from_le_bytes(*a), u64::from_le_bytes(*b));
+    let four = |a: &[u8; 4], b: &[u8; 4]| {
+        let word = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
+        same(word(a), word(b))
     };
-    let mut both = lower.as_chunks().0.iter().zip(name.as_chunks().0);
-    both.all(|(a, b)| differs(word(a), word(b)) == 0) && differs(word(last), word(of_name)) == 0
+    if let (Some(a), Some(b)) = (lower.last_chunk(), name.last_chunk()) {
+        let words = lower.as_chunks().0;
+        let mut both = words.iter().zip(name.as_chunks().0);
+        return both.all(|(a, b)| eight(a, b)) && eight(a, b);
+    }
+    if let (Some(a), Some(b)) = (lower.last_chunk(), name.last_chunk()) {
+        let firsts = lower.first_chunk().zip(name.first_chunk());
+        return four(a, b) && firsts.is_some_and(|(a, b)| four(a, b));
+    }
+    let mut both = lower.iter().zip(name);
+    both.all(|(a, b)| same(u64::from(*a), u64::from(*b)))
 }
 
 /// A header name as configuration uses it: parsed once, lower case, cheap to clone and compare.
