@@ -66,12 +66,14 @@ pub(crate) enum Ended {
 const REPORT_EVERY: Duration = Duration::from_secs(15);
 
 /// Copies both ways; `report` is told how far it came, now and then and at the end.
-pub(crate) async fn both_ways(
-    downstream: &mut Stream,
-    upstream: &mut Stream,
+///
+/// Not an async fn, which would keep its arguments beside what becomes of them: idle connections hold this.
+pub(crate) fn both_ways<'a>(
+    downstream: &'a mut Stream,
+    upstream: &'a mut Stream,
     limits: Limits,
     mut report: impl FnMut(Moved),
-) -> Ended {
+) -> impl Future<Output = Ended> {
     let mut pair = Pair {
         downstream,
         upstream,
@@ -79,29 +81,31 @@ pub(crate) async fn both_ways(
         back: Pump::default(),
     };
     let mut watch = Watch::new(limits);
-    let mut timer = pin!(tokio::time::sleep(watch.next_look()));
-    let ended = poll_fn(|cx| {
-        loop {
-            if let Poll::Ready(ended) = pair.poll(cx) {
-                return Poll::Ready(ended);
-            }
-            watch.saw(pair.moved());
-            match timer.as_mut().poll(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(()) => {
-                    report(pair.moved());
-                    if let Some(ended) = watch.over() {
-                        return Poll::Ready(ended);
+    async move {
+        let mut timer = pin!(tokio::time::sleep(watch.next_look()));
+        let ended = poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(ended) = pair.poll(cx) {
+                    return Poll::Ready(ended);
+                }
+                watch.saw(pair.moved());
+                match timer.as_mut().poll(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(()) => {
+                        report(pair.moved());
+                        if let Some(ended) = watch.over() {
+                            return Poll::Ready(ended);
+                        }
+                        let next = tokio::time::Instant::now() + watch.next_look();
+                        timer.as_mut().reset(next);
                     }
-                    let next = tokio::time::Instant::now() + watch.next_look();
-                    timer.as_mut().reset(next);
                 }
             }
-        }
-    })
-    .await;
-    report(pair.moved());
-    ended
+        })
+        .await;
+        report(pair.moved());
+        ended
+    }
 }
 
 /// Two connections and the two directions between them.

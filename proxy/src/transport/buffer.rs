@@ -3,20 +3,39 @@
 
 use std::cell::RefCell;
 
-/// Size of one buffer: many TLS records in one system call, and few segments that are not full. Measured with bytes over
-/// mTLS: 64 KiB cost 8 % more, and so do 512 KiB, which no longer stay in the processor's cache.
-pub(crate) const BUFFER: usize = 256 * 1024;
+/// How much a buffer holds. Who waits with one in hand has no more than the usual until its bytes come in bulk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// Several TLS records in one system call.
+    Usual,
+    /// For bulk: few calls, and few segments that are not full. Measured with bytes over mTLS, 64 KiB cost 8 % more, and so
+    /// do 512 KiB, which no longer stay in the processor's cache.
+    Large,
+}
 
-/// How many buffers a thread keeps for later: 4 MiB at most, and only as many as were in use at once.
+/// How many buffers of each size a thread keeps for later, and only as many as were in use at once.
 const KEPT: usize = 16;
 
 thread_local! {
-    // Boxed, so that whoever may hold one is a pointer larger and not more.
-    #[expect(clippy::vec_box, reason = "the boxes themselves are what is handed out")]
-    static FREE: RefCell<Vec<Box<Buffer>>> = const { RefCell::new(Vec::new()) };
+    static FREE: RefCell<Free> = const {
+        RefCell::new(Free {
+            usual: Vec::new(),
+            large: Vec::new(),
+        })
+    };
 }
 
-/// Bytes on their way, somewhere within [`BUFFER`] bytes.
+/// Boxed, so that whoever may hold one is a pointer larger and not more.
+#[expect(
+    clippy::vec_box,
+    reason = "the boxes themselves are what is handed out"
+)]
+struct Free {
+    usual: Vec<Box<Buffer>>,
+    large: Vec<Box<Buffer>>,
+}
+
+/// Bytes on their way, somewhere within the bytes of its size.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     room: Box<[u8]>,
@@ -25,11 +44,11 @@ pub(crate) struct Buffer {
 }
 
 /// Takes an empty buffer.
-pub(crate) fn take() -> Box<Buffer> {
-    let kept = FREE.with_borrow_mut(Vec::pop);
+pub(crate) fn take(size: Size) -> Box<Buffer> {
+    let kept = FREE.with_borrow_mut(|free| free.pop(size));
     kept.unwrap_or_else(|| {
         Box::new(Buffer {
-            room: vec![0; BUFFER].into_boxed_slice(),
+            room: vec![0; size.bytes()].into_boxed_slice(),
             start: 0,
             end: 0,
         })
@@ -39,14 +58,56 @@ pub(crate) fn take() -> Box<Buffer> {
 /// Gives a buffer back, whatever is in it.
 pub(crate) fn give_back(mut buffer: Box<Buffer>) {
     (buffer.start, buffer.end) = (0, 0);
-    FREE.with_borrow_mut(|free| {
-        if free.len() < KEPT {
-            free.push(buffer);
+    FREE.with_borrow_mut(|free| free.push(buffer));
+}
+
+impl Size {
+    /// Bytes of a buffer.
+    pub(crate) const fn bytes(self) -> usize {
+        match self {
+            Self::Usual => 64 * 1024,
+            Self::Large => 256 * 1024,
         }
-    });
+    }
+
+    /// What suits the next read where the last one brought so many bytes.
+    pub(crate) const fn after(last: usize) -> Self {
+        if last >= Self::Usual.bytes() {
+            Self::Large
+        } else {
+            Self::Usual
+        }
+    }
+}
+
+impl Free {
+    fn pop(&mut self, size: Size) -> Option<Box<Buffer>> {
+        match size {
+            Size::Usual => self.usual.pop(),
+            Size::Large => self.large.pop(),
+        }
+    }
+
+    fn push(&mut self, buffer: Box<Buffer>) {
+        let kept = match buffer.size() {
+            Size::Usual => &mut self.usual,
+            Size::Large => &mut self.large,
+        };
+        if kept.len() < KEPT {
+            kept.push(buffer);
+        }
+    }
 }
 
 impl Buffer {
+    fn size(&self) -> Size {
+        if self.room.len() == Size::Large.bytes() {
+            Size::Large
+        } else {
+            Size::Usual
+        }
+    }
+
     /// What is there.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.room[self.start..self.end]
@@ -96,9 +157,9 @@ impl ReadAhead {
         buffer.is_some_and(|buffer| buffer.end == buffer.room.len())
     }
 
-    /// Room behind what is there; takes a buffer if there is none yet.
-    pub(crate) fn spare(&mut self) -> &mut [u8] {
-        self.0.get_or_insert_with(take).spare()
+    /// Room behind what is there; takes a buffer of this size if there is none yet.
+    pub(crate) fn spare(&mut self, size: Size) -> &mut [u8] {
+        self.0.get_or_insert_with(|| take(size)).spare()
     }
 
     /// Says that `count` bytes of the spare room were filled.
@@ -139,15 +200,35 @@ mod tests {
     #[test]
     fn bytes_come_out_in_order_and_the_buffer_goes_back_with_the_last() {
         let mut ahead = ReadAhead::default();
-        ahead.spare()[..5].copy_from_slice(b"hello");
+        ahead.spare(Size::Usual)[..5].copy_from_slice(b"hello");
         ahead.filled(5);
         ahead.consume(2);
         assert_eq!(ahead.bytes(), b"llo");
-        ahead.spare()[..1].copy_from_slice(b"!");
+        ahead.spare(Size::Large)[..1].copy_from_slice(b"!");
         ahead.filled(1);
         assert_eq!(ahead.bytes(), b"llo!");
         ahead.consume(4);
         assert!(ahead.0.is_none());
-        assert_eq!(take().spare().len(), BUFFER);
+    }
+
+    #[test]
+    fn buffers_are_taken_again_as_the_size_that_they_are_and_empty() {
+        for size in [Size::Usual, Size::Large] {
+            let mut buffer = take(size);
+            let room = buffer.spare().as_ptr();
+            buffer.filled(size.bytes());
+            give_back(buffer);
+            let mut again = take(size);
+            assert_eq!(again.spare().as_ptr(), room);
+            assert_eq!(again.spare().len(), size.bytes());
+            assert!(again.is_empty());
+        }
+    }
+
+    #[test]
+    fn only_a_read_that_fills_the_usual_buffer_calls_for_a_large_one() {
+        let full = Size::Usual.bytes();
+        assert_eq!(Size::after(full - 1), Size::Usual);
+        assert_eq!(Size::after(full), Size::Large);
     }
 }

@@ -1,6 +1,6 @@
 //! A socket with what was read from it ahead of time: by protocol inspection, or under TLS in large pieces.
 
-use super::buffer::ReadAhead;
+use super::buffer::{ReadAhead, Size};
 use super::raw::Raw;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,8 +12,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub struct Socket {
     raw: Raw,
     ahead: ReadAhead,
-    /// TLS asks for 4 KiB at a time; reading in large pieces below it saves system calls.
-    large_reads: bool,
+    reads: Reads,
+}
+
+/// How much is read at a time.
+#[derive(Debug, Clone, Copy)]
+enum Reads {
+    /// What the reader asks for.
+    AsAsked,
+    /// A buffer of this size: TLS asks for 4 KiB at a time, and reading more below it saves system calls.
+    Ahead(Size),
 }
 
 impl Socket {
@@ -22,7 +30,7 @@ impl Socket {
         Self {
             raw,
             ahead: ReadAhead::default(),
-            large_reads: false,
+            reads: Reads::AsAsked,
         }
     }
 
@@ -41,9 +49,9 @@ impl Socket {
         self.ahead.consume(count);
     }
 
-    /// From now on reads in large pieces.
-    pub(crate) fn read_large(&mut self) {
-        self.large_reads = true;
+    /// From now on reads more than it is asked for.
+    pub(crate) fn read_ahead(&mut self) {
+        self.reads = Reads::Ahead(Size::Usual);
     }
 
     /// Reads more bytes ahead; returns how many came, 0 at the end of the stream.
@@ -54,11 +62,18 @@ impl Socket {
         if self.ahead.is_full() {
             return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
         }
-        let mut buf = ReadBuf::new(self.ahead.spare());
+        let size = match self.reads {
+            Reads::AsAsked => Size::Usual,
+            Reads::Ahead(size) => size,
+        };
+        let mut buf = ReadBuf::new(self.ahead.spare(size));
         let result = Pin::new(&mut self.raw).poll_read(cx, &mut buf);
         let count = buf.filled().len();
         self.ahead.filled(count);
         ready!(result)?;
+        if let Reads::Ahead(size) = &mut self.reads {
+            *size = Size::after(count);
+        }
         Poll::Ready(Ok(count))
     }
 
@@ -80,7 +95,7 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.ahead.is_empty() {
-            if !this.large_reads {
+            if let Reads::AsAsked = this.reads {
                 return Pin::new(&mut this.raw).poll_read(cx, buf);
             }
             ready!(this.poll_fill(cx))?;

@@ -69,6 +69,17 @@ impl Stream {
         self.socket().raw()
     }
 
+    /// From now on takes this many bytes at once, also where TLS seals them and the socket may not take them all.
+    pub(crate) fn take_at_once(&mut self, bytes: usize) {
+        match self {
+            Stream::Plain(_) => {}
+            Stream::Tls(tls) => match tls.as_mut() {
+                TlsStream::Client(client) => client.get_mut().1.set_buffer_limit(Some(bytes)),
+                TlsStream::Server(server) => server.get_mut().1.set_buffer_limit(Some(bytes)),
+            },
+        }
+    }
+
     /// Ready when a read may return something. Under TLS it may also have been a record without application data: a
     /// read after it may be pending.
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

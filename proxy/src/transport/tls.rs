@@ -19,7 +19,6 @@ pub use config::{ClientTls, ServerTls, TlsConfig, TlsParams, TlsVersion, Validat
 pub use san::{SanKind, SanMatcher, TextMatch};
 pub use server::ServerContext;
 
-use crate::transport::buffer::BUFFER;
 use crate::transport::{PeerIdentity, Socket, Stream, TlsFacts};
 use rustls::CommonState;
 use std::rc::Rc;
@@ -77,20 +76,11 @@ pub enum TlsError {
 
 /// Wraps an established session: what it agreed on and who the other side is.
 fn established(
-    mut stream: tokio_rustls::TlsStream<Socket>,
+    stream: tokio_rustls::TlsStream<Socket>,
     sni: Option<Box<str>>,
     config: &TlsConfig,
 ) -> Result<(Stream, Rc<TlsFacts>), TlsError> {
     let facts = facts(stream.get_ref().1, sni, config)?;
-    // What one read brings is sealed and sent in one piece, and no more than that waits for a slow reader.
-    match &mut stream {
-        tokio_rustls::TlsStream::Client(client) => {
-            client.get_mut().1.set_buffer_limit(Some(BUFFER))
-        }
-        tokio_rustls::TlsStream::Server(server) => {
-            server.get_mut().1.set_buffer_limit(Some(BUFFER))
-        }
-    }
     Ok((Stream::Tls(Box::new(stream)), Rc::new(facts)))
 }
 

@@ -2,7 +2,7 @@
 
 use super::pipe::Pipe;
 use super::{pinned, spliceable};
-use crate::transport::buffer::{self, Buffer};
+use crate::transport::buffer::{self, Buffer, Size};
 use crate::transport::{Raw, Stream};
 use std::io;
 use std::task::{Context, Poll, ready};
@@ -25,8 +25,8 @@ pub(super) enum Failed {
 pub(super) struct Pump {
     held: Held,
     moved: u64,
-    /// The last piece was large, so the next one probably is too.
-    large: bool,
+    /// Bytes of the last piece; the next one probably has as many.
+    last: usize,
     /// Something was written that may still sit in a buffer of TLS.
     unflushed: bool,
     stage: Stage,
@@ -93,10 +93,10 @@ impl Pump {
         &mut self,
         cx: &mut Context<'_>,
         from: &mut Stream,
-        to: &Stream,
+        to: &mut Stream,
     ) -> Poll<io::Result<()>> {
         ready!(from.poll_read_ready(cx))?;
-        let splicing = if self.large {
+        let splicing = if self.last >= SPLICE_FROM {
             spliceable(from, to)
         } else {
             None
@@ -104,9 +104,9 @@ impl Pump {
         // Where the process may have no more pipes, bytes still pass as copies.
         let count = match splicing.and_then(|raw| Some((raw, Pipe::take().ok()?))) {
             Some((raw, pipe)) => ready!(self.splice_in(cx, raw, pipe))?,
-            None => ready!(self.copy_in(cx, from))?,
+            None => ready!(self.copy_in(cx, from, to))?,
         };
-        self.large = count >= SPLICE_FROM;
+        self.last = count;
         if count == 0 {
             self.release();
             self.stage = Stage::Closing;
@@ -132,8 +132,17 @@ impl Pump {
         }
     }
 
-    fn copy_in(&mut self, cx: &mut Context<'_>, from: &mut Stream) -> Poll<io::Result<usize>> {
-        let mut buffer = buffer::take();
+    fn copy_in(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Stream,
+        to: &mut Stream,
+    ) -> Poll<io::Result<usize>> {
+        let size = Size::after(self.last);
+        if size == Size::Large {
+            to.take_at_once(size.bytes());
+        }
+        let mut buffer = buffer::take(size);
         let mut into = ReadBuf::new(buffer.spare());
         let polled = pinned(from).poll_read(cx, &mut into);
         let count = into.filled().len();

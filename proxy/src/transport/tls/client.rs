@@ -56,7 +56,7 @@ impl ClientContext {
         let library = self.built.current(&self.config.common, || self.build())?;
         let sni = options.sni.as_ref().or(self.config.sni.as_ref());
         let name = server_name(sni)?;
-        socket.read_large();
+        socket.read_ahead();
         let connector = TlsConnector::from(library);
         let handshake = match &options.alpn {
             Some(alpn) => connector

@@ -58,7 +58,7 @@ impl ServerContext {
     /// [`TlsError`]; the peer has been told by an alert where the protocol has one.
     pub async fn accept(&self, mut socket: Socket) -> Result<(Stream, Rc<TlsFacts>), TlsError> {
         let library = self.built.current(&self.config.common, || self.build())?;
-        socket.read_large();
+        socket.read_ahead();
         let stream = TlsAcceptor::from(library)
             .accept(socket)
             .await
