@@ -160,14 +160,13 @@ fn endpoints(rules: &DnsRules, answers: &[Vec<IpAddr>]) -> EndpointSet {
 
 /// An endpoint of a name keeps the name as its host name unless it has one of its own.
 fn host(template: &HostTemplate, ip: IpAddr) -> Host {
+    let mut about = Arc::clone(&template.facts.about);
+    if about.hostname.is_none() {
+        Arc::make_mut(&mut about).hostname = Some(Arc::clone(&template.name));
+    }
     let facts = EndpointFacts {
         address: Address::Ip(SocketAddr::new(ip, template.port)),
-        hostname: template
-            .facts
-            .hostname
-            .clone()
-            .or_else(|| Some(Arc::clone(&template.name))),
-        ..template.facts.clone()
+        about,
     };
     Host {
         endpoint: Arc::new(Endpoint::new(facts)),

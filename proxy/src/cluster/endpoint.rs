@@ -1,5 +1,7 @@
 //! One endpoint and what all workers know of it together.
 
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -21,10 +23,18 @@ pub struct Endpoint {
 }
 
 /// What is known of an endpoint; equal facts are the same endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointFacts {
     /// Where it is.
     pub address: Address,
+    /// The rest, held once for all endpoints of which the same is known: those of a service differ in little but their
+    /// address.
+    pub about: Arc<About>,
+}
+
+/// What is known of an endpoint beside its address.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
     /// Its name, for host rewrites and verification.
     pub hostname: Option<Arc<str>>,
     /// Where it stands.
@@ -44,29 +54,23 @@ impl EndpointFacts {
     pub fn at(address: Address) -> Self {
         Self {
             address,
-            hostname: None,
-            locality: Arc::default(),
-            labels: LabelSet::default(),
-            transport_labels: LabelSet::default(),
-            workload: None,
-            origin: crate::config::origin::Origin::default(),
+            about: Arc::default(),
         }
     }
 }
 
-impl EndpointFacts {
-    /// Keeps what is equal to another endpoint's once for both: those of a service differ in little but their address.
-    pub(crate) fn share(&mut self, other: &Self) {
-        fn keep<T: PartialEq + Clone>(mine: &mut T, other: &T) {
-            if mine == other {
-                *mine = other.clone();
-            }
-        }
-        keep(&mut self.hostname, &other.hostname);
-        keep(&mut self.labels, &other.labels);
-        keep(&mut self.transport_labels, &other.transport_labels);
-        keep(&mut self.workload, &other.workload);
-        keep(&mut self.origin, &other.origin);
+impl Deref for EndpointFacts {
+    type Target = About;
+
+    fn deref(&self) -> &About {
+        &self.about
+    }
+}
+
+/// By the address, which tells nearly all endpoints apart.
+impl Hash for EndpointFacts {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.address.hash(state);
     }
 }
 

@@ -96,6 +96,17 @@ impl EndpointSet {
         self.hosts().next().is_none()
     }
 
+    /// Gives back room that was made for more.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.priorities.shrink_to_fit();
+        for priority in &mut self.priorities {
+            priority.localities.shrink_to_fit();
+            for locality in &mut priority.localities {
+                locality.hosts.shrink_to_fit();
+            }
+        }
+    }
+
     /// Adds an endpoint under a priority and a locality.
     pub fn add(&mut self, priority: u32, locality_weight: Option<u32>, host: Host) {
         let at = priority as usize;

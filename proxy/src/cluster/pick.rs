@@ -4,7 +4,7 @@ mod load;
 mod original_dst;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use hashbrown::HashMap;
@@ -81,7 +81,8 @@ pub enum PickError {
 #[derive(Debug)]
 pub(crate) struct View {
     pub(crate) set: Arc<EndpointSet>,
-    all: Ladder,
+    /// Made when first asked for: of a large mesh, a proxy calls few services.
+    all: OnceLock<Ladder>,
     /// Made when first asked for; a handful.
     subsets: ArcSwap<HashMap<LabelSet, Arc<Ladder>>>,
 }
@@ -123,11 +124,12 @@ impl Cluster {
             return self.destinations.pick(rules, facts.original_dst);
         }
         let view = self.view.load();
-        if view.all.total_hosts == 0 {
+        let all = view.all(&self.config);
+        if all.total_hosts == 0 {
             return Err(PickError::Empty);
         }
         let Some(subsets) = &self.config.subsets else {
-            return view.all.pick(&self.config, facts);
+            return all.pick(&self.config, facts);
         };
         let exists = |labels: &LabelSet| {
             view.set
@@ -135,7 +137,7 @@ impl Cluster {
                 .any(|host| host.endpoint.facts.labels.has(labels))
         };
         match subsets.allowed(facts.subset, exists) {
-            Allowed::All => view.all.pick(&self.config, facts),
+            Allowed::All => all.pick(&self.config, facts),
             Allowed::Labelled(labels) => {
                 view.subset(&self.config, labels).pick(&self.config, facts)
             }
@@ -145,13 +147,27 @@ impl Cluster {
 }
 
 impl View {
-    pub(crate) fn new(config: &ClusterConfig, set: Arc<EndpointSet>) -> Self {
-        let all = Ladder::new(config, &set, |_| true);
+    pub(crate) fn new(set: Arc<EndpointSet>) -> Self {
         Self {
             set,
-            all,
+            all: OnceLock::new(),
             subsets: ArcSwap::default(),
         }
+    }
+
+    /// The view of other endpoints, or of the same ones in other health. Who was asked for a choice before is ready for
+    /// the next one at once.
+    pub(crate) fn next(&self, config: &ClusterConfig, set: Arc<EndpointSet>) -> Self {
+        let next = Self::new(set);
+        if self.all.get().is_some() {
+            next.all(config);
+        }
+        next
+    }
+
+    fn all(&self, config: &ClusterConfig) -> &Ladder {
+        self.all
+            .get_or_init(|| Ladder::new(config, &self.set, |_| true))
     }
 
     fn subset(&self, config: &ClusterConfig, labels: &LabelSet) -> Arc<Ladder> {

@@ -5,20 +5,41 @@ use std::sync::Arc;
 
 /// Labels and their values; a value that is no string is kept as its JSON text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct LabelSet(pub Arc<BTreeMap<Arc<str>, Arc<str>>>);
+pub struct LabelSet(Option<Arc<[Label]>>);
+
+type Label = (Arc<str>, Arc<str>);
+
+impl FromIterator<Label> for LabelSet {
+    /// Of several labels of one name the last counts.
+    fn from_iter<I: IntoIterator<Item = Label>>(labels: I) -> Self {
+        let sorted: BTreeMap<_, _> = labels.into_iter().collect();
+        // one label is the usual case; none needs no room
+        Self((!sorted.is_empty()).then(|| sorted.into_iter().collect()))
+    }
+}
 
 impl LabelSet {
+    /// The labels by name.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Label> {
+        self.0.as_deref().unwrap_or_default().iter()
+    }
+
+    /// The value of a label.
+    pub fn get(&self, name: &str) -> Option<&Arc<str>> {
+        let found = self.iter().find(|(known, _)| **known == *name);
+        found.map(|(_, value)| value)
+    }
+
     /// Whether all of `wanted` is here.
     pub fn has(&self, wanted: &Self) -> bool {
         wanted
-            .0
             .iter()
-            .all(|(name, value)| self.0.get(name) == Some(value))
+            .all(|(name, value)| self.get(name) == Some(value))
     }
 
     /// Whether there is no label.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     /// These labels and those of `over`, which win.
@@ -27,13 +48,7 @@ impl LabelSet {
         if over.is_empty() {
             return self.clone();
         }
-        let mut all = BTreeMap::clone(&self.0);
-        all.extend(
-            over.0
-                .iter()
-                .map(|(name, value)| (Arc::clone(name), Arc::clone(value))),
-        );
-        Self(Arc::new(all))
+        self.iter().chain(over.iter()).cloned().collect()
     }
 }
 
@@ -86,8 +101,8 @@ impl SubsetConfig {
         exists: impl Fn(&LabelSet) -> bool,
     ) -> Allowed<'a> {
         let selector = self.selectors.iter().find(|selector| {
-            selector.keys.len() == wanted.0.len()
-                && selector.keys.iter().all(|key| wanted.0.contains_key(key))
+            selector.keys.len() == wanted.iter().len()
+                && selector.keys.iter().all(|key| wanted.get(key).is_some())
         });
         if selector.is_some() && !wanted.is_empty() && exists(wanted) {
             return Allowed::Labelled(wanted);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use super::config::Discovery;
 use super::{Cluster, Clusters};
@@ -19,34 +19,50 @@ enum Chore {
     Destinations,
 }
 
-/// The next time of each chore, by the cluster's id.
-type Due = HashMap<(u64, Chore), Instant>;
+/// What is to be done for which clusters, and when next. Most clusters of a large mesh have no chores: they are looked at when
+/// some cluster changed, not at every turn.
+#[derive(Default)]
+struct Plan {
+    /// The version of the store that this was made from.
+    version: Option<u64>,
+    due: HashMap<(u64, Chore), (Arc<Cluster>, Instant)>,
+}
 
 /// Runs for ever on the control runtime.
 pub async fn run(clusters: Arc<Clusters>) {
-    let mut due = Due::new();
+    let mut plan = Plan::default();
     loop {
         tokio::time::sleep(TURN).await;
-        turn(&clusters, &mut due, Instant::now());
+        plan.turn(&clusters, Instant::now());
     }
 }
 
-/// Does what is due now.
-fn turn(clusters: &Clusters, due: &mut Due, now: Instant) {
-    let all = clusters.snapshot();
-    if due.len() > all.len() {
-        let known: HashSet<u64> = all.values().map(|cluster| cluster.id).collect();
-        due.retain(|(id, _), _| known.contains(id));
-    }
-    for cluster in all.values() {
-        for chore in [Chore::Outliers, Chore::Destinations] {
-            let Some(interval) = chore.interval(cluster) else {
-                continue;
-            };
-            let next = due.entry((cluster.id, chore)).or_insert(now + interval);
+impl Plan {
+    /// Does what is due now.
+    fn turn(&mut self, clusters: &Clusters, now: Instant) {
+        let version = clusters.version();
+        if self.version != Some(version) {
+            self.version = Some(version);
+            self.look_at(clusters, now);
+        }
+        for ((_, chore), (cluster, next)) in &mut self.due {
             if *next <= now {
-                *next = now + interval;
+                *next = now + chore.interval(cluster).unwrap_or(TURN);
                 chore.run(cluster);
+            }
+        }
+    }
+
+    fn look_at(&mut self, clusters: &Clusters, now: Instant) {
+        let mut before = std::mem::take(&mut self.due);
+        for cluster in clusters.snapshot().values() {
+            for chore in [Chore::Outliers, Chore::Destinations] {
+                let key = (cluster.id, chore);
+                if let Some(interval) = chore.interval(cluster) {
+                    let new = || (Arc::clone(cluster), now + interval);
+                    self.due
+                        .insert(key, before.remove(&key).unwrap_or_else(new));
+                }
             }
         }
     }

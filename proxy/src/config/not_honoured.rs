@@ -3,14 +3,15 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 /// A field that was understood and is not acted upon.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NotHonoured {
     /// Kind and name of the resource, such as `cluster outbound|80||reviews.default.svc.cluster.local`.
-    pub resource: String,
+    pub resource: Arc<str>,
     /// Path of the field inside the resource, such as `lb_subset_config.panic_mode_any`.
-    pub path: String,
+    pub path: Box<str>,
     /// What happens instead, in a few words.
     pub instead: &'static str,
 }
@@ -38,7 +39,7 @@ impl NotHonoured {
 #[derive(Debug, Default)]
 pub struct NamedFields {
     /// Kind of resource and path of the field.
-    seen: HashSet<(String, String)>,
+    seen: HashSet<(Box<str>, Box<str>)>,
 }
 
 impl NamedFields {
@@ -54,7 +55,7 @@ impl NamedFields {
     }
 
     fn is_new(&mut self, field: &NotHonoured) -> bool {
-        let key = (field.kind().to_owned(), field.path.clone());
+        let key = (field.kind().into(), field.path.clone());
         self.seen.insert(key)
     }
 }
@@ -78,15 +79,17 @@ pub(crate) use named;
 /// Collects what is not honoured while one resource is converted.
 #[derive(Debug)]
 pub struct NotHonouredFields {
-    resource: String,
+    kind: &'static str,
+    name: String,
     found: Vec<NotHonoured>,
 }
 
 impl NotHonouredFields {
     /// Starts a collection for the resource with this kind and name.
-    pub fn of(kind: &str, name: &str) -> Self {
+    pub fn of(kind: &'static str, name: &str) -> Self {
         Self {
-            resource: format!("{kind} {name}"),
+            kind,
+            name: name.to_owned(),
             found: Vec::new(),
         }
     }
@@ -100,9 +103,13 @@ impl NotHonouredFields {
 
     /// Notes a field that is known to be set.
     pub fn push(&mut self, path: &str, instead: &'static str) {
+        let resource = match self.found.last() {
+            Some(other) => Arc::clone(&other.resource),
+            None => format!("{} {}", self.kind, self.name).into(),
+        };
         self.found.push(NotHonoured {
-            resource: self.resource.clone(),
-            path: path.to_owned(),
+            resource,
+            path: path.into(),
             instead,
         });
     }
@@ -130,7 +137,8 @@ impl NotHonouredFields {
     }
 
     /// All that was noted.
-    pub fn into_vec(self) -> Vec<NotHonoured> {
+    pub fn into_vec(mut self) -> Vec<NotHonoured> {
+        self.found.shrink_to_fit();
         self.found
     }
 }
@@ -154,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_field_is_new_once_for_each_kind_of_resource() {
-        let noted = |kind: &str, name: &str| {
+        let noted = |kind: &'static str, name: &str| {
             let mut fields = NotHonouredFields::of(kind, name);
             fields.push("alt_stat_name", "statistics use the name");
             fields.into_vec().remove(0)

@@ -285,8 +285,8 @@ fn bootstrap(
 
 fn not_honoured(proxy_config: &ProxyConfig) -> Vec<NotHonoured> {
     let field = |path: String| NotHonoured {
-        resource: "PROXY_CONFIG".to_owned(),
-        path,
+        resource: "PROXY_CONFIG".into(),
+        path: path.into(),
         instead: "it has no effect",
     };
     proxy_config.not_honoured().into_iter().map(field).collect()

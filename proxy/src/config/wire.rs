@@ -54,12 +54,12 @@ pub(crate) fn each<T, U>(
     list: Vec<T>,
     mut read: impl FnMut(T) -> Read<U>,
 ) -> Read<Vec<U>> {
-    list.into_iter()
-        .enumerate()
-        .map(|(index, item)| {
-            read(item).map_err(|error| error.within(format_args!("{path}[{index}]")))
-        })
-        .collect()
+    // not collected: that would leave what is read, and kept, in the larger room of what it was read from
+    let mut all = Vec::with_capacity(list.len());
+    for (index, item) in list.into_iter().enumerate() {
+        all.push(read(item).map_err(|error| error.within(format_args!("{path}[{index}]")))?);
+    }
+    Ok(all)
 }
 
 pub(crate) fn required<T>(path: &str, value: Option<T>) -> Read<T> {
@@ -310,6 +310,12 @@ pub(crate) fn data(path: &str, value: core::DataSource) -> Read<Vec<u8>> {
     }
 }
 
+/// The text under a key and a name of the metadata.
+pub(crate) fn text(metadata: Option<&core::Metadata>, key: &str, name: &str) -> Option<Arc<str>> {
+    let value = metadata?.filter_metadata.get(key)?.fields.get(name)?;
+    Some(value_text(value).into())
+}
+
 /// The labels under a key of the metadata.
 pub(crate) fn labels(metadata: Option<&core::Metadata>, key: &str) -> LabelSet {
     metadata
@@ -320,30 +326,26 @@ pub(crate) fn labels(metadata: Option<&core::Metadata>, key: &str) -> LabelSet {
 
 /// A struct as labels; values that are no strings keep their JSON text.
 pub(crate) fn struct_labels(fields: &gp::Struct) -> LabelSet {
-    let text = |value: &gp::Value| match xds_proto::protobuf_struct::value_to_json(value) {
+    let one = |(name, value): (&String, &gp::Value)| (Arc::from(&**name), value_text(value).into());
+    fields.fields.iter().map(one).collect()
+}
+
+fn value_text(value: &gp::Value) -> String {
+    match xds_proto::protobuf_struct::value_to_json(value) {
         serde_json::Value::String(text) => text,
         other @ (serde_json::Value::Null
         | serde_json::Value::Bool(_)
         | serde_json::Value::Number(_)
         | serde_json::Value::Array(_)
         | serde_json::Value::Object(_)) => other.to_string(),
-    };
-    LabelSet(Arc::new(
-        fields
-            .fields
-            .iter()
-            .map(|(name, value)| (Arc::from(&**name), Arc::from(text(value))))
-            .collect(),
-    ))
+    }
 }
 
 /// Where the metadata says that a thing comes from.
 pub(crate) fn origin(metadata: Option<&core::Metadata>) -> Origin {
-    let ours = labels(metadata, "tulle");
-    let istio = labels(metadata, "istio");
-    let of = |name: &str| ours.0.get(name).cloned();
+    let of = |name: &str| text(metadata, "tulle", name);
     Origin {
-        object: of("object").or_else(|| istio.0.get("config").cloned()),
+        object: of("object").or_else(|| text(metadata, "istio", "config")),
         rule: of("rule"),
         name: of("name"),
     }

@@ -127,12 +127,11 @@ fn read(
         queuing_policies => "the default queue is used",
         connection_pool_per_downstream_connection => "pools are shared",
     });
-    let stat_name = if alt_stat_name.is_empty() {
-        name.clone()
-    } else {
-        alt_stat_name
-    };
     let name: Arc<str> = nonempty("name", name)?.into();
+    let stat_name = match alt_stat_name.is_empty() {
+        true => Arc::clone(&name),
+        false => alt_stat_name.into(),
+    };
     let protocols = protocol::read(
         cx,
         protocol::Fields {
@@ -175,7 +174,7 @@ fn read(
         |one| transport_match(cx, one),
     )?;
     let config = ClusterConfig {
-        stat_name: stat_name.into(),
+        stat_name,
         connect_timeout: positive("connect_timeout", connect_timeout, Duration::from_secs(5))?,
         subsets: lb_subset_config
             .map(|subsets| policy::subsets(cx, subsets))
@@ -308,7 +307,7 @@ fn service(value: &gp::Value) -> Option<Service> {
         return None;
     };
     let labels = struct_labels(fields);
-    let of = |name: &str| labels.0.get(name).cloned();
+    let of = |name: &str| labels.get(name).cloned();
     Some(Service {
         host: of("host")?,
         name: of("name")?,

@@ -1,6 +1,7 @@
 //! Endpoints from Envoy's `config.endpoint.v3.ClusterLoadAssignment`.
 #![allow(deprecated, reason = "every field is looked at, deprecated ones too")]
 
+use std::path::Path;
 use std::sync::Arc;
 
 use xds_proto::pb::envoy::config::core::v3 as core;
@@ -10,12 +11,12 @@ use xds_proto::pb::envoy::config::endpoint::v3::lb_endpoint::HostIdentifier;
 use xds_proto::pb::envoy::config::endpoint::v3::locality_lb_endpoints::LbConfig;
 
 use super::{EndpointSet, Host, HostHealth, HostTemplate};
-use crate::cluster::endpoint::{Endpoint, EndpointFacts, Locality};
+use crate::cluster::endpoint::{About, Endpoint, EndpointFacts, Locality};
 use crate::config::invalid::{InvalidEndpoints, InvalidField};
 use crate::config::not_honoured::named;
 use crate::config::wire::{
     Conversion, Read, address, host_and_port, known, labels, origin, refuse_if, refused, required,
-    uint,
+    text, uint,
 };
 use crate::transport::Address;
 
@@ -49,7 +50,7 @@ pub(crate) fn read(
         let host = Host {
             endpoint: Arc::new(Endpoint::new(EndpointFacts {
                 address: at,
-                ..endpoint.facts
+                about: endpoint.about,
             })),
             weight: endpoint.weight,
             health: endpoint.health,
@@ -58,6 +59,7 @@ pub(crate) fn read(
         Ok(())
     })?;
     set.overprovisioning_percent = overprovisioning;
+    set.shrink_to_fit();
     Ok(set)
 }
 
@@ -72,7 +74,10 @@ pub(crate) fn templates(
         names.push(HostTemplate {
             name: name.into(),
             port,
-            facts: endpoint.facts,
+            facts: EndpointFacts {
+                about: endpoint.about,
+                ..EndpointFacts::at(Address::Unix(Arc::from(Path::new(""))))
+            },
             priority: place.priority,
             locality_weight: place.weight,
             weight: endpoint.weight,
@@ -100,9 +105,45 @@ struct Place {
 
 struct OneEndpoint {
     address: Option<core::Address>,
-    facts: EndpointFacts,
+    about: Arc<About>,
     weight: u32,
     health: HostHealth,
+}
+
+/// What the endpoint before was described by, and what was made of it: most are described like it.
+#[derive(Default)]
+struct Last {
+    hostname: String,
+    metadata: Option<core::Metadata>,
+    about: Arc<About>,
+}
+
+impl Last {
+    /// What is known of an endpoint.
+    fn about(
+        &mut self,
+        place: &Place,
+        hostname: String,
+        metadata: Option<core::Metadata>,
+    ) -> Arc<About> {
+        let same = Arc::ptr_eq(&self.about.locality, &place.locality);
+        if !(same && self.hostname == hostname && self.metadata == metadata) {
+            self.about = Arc::new(about(place, &hostname, metadata.as_ref()));
+            (self.hostname, self.metadata) = (hostname, metadata);
+        }
+        Arc::clone(&self.about)
+    }
+}
+
+fn about(place: &Place, hostname: &str, metadata: Option<&core::Metadata>) -> About {
+    About {
+        hostname: (!hostname.is_empty()).then(|| hostname.into()),
+        locality: Arc::clone(&place.locality),
+        labels: labels(metadata, "envoy.lb"),
+        transport_labels: labels(metadata, "envoy.transport_socket_match"),
+        workload: text(metadata, "istio", "workload"),
+        origin: origin(metadata),
+    }
 }
 
 fn walk(
@@ -119,18 +160,14 @@ fn walk(
     refused!({
         named_endpoints => "are not supported; write endpoints in their place",
     });
-    let mut last: Option<EndpointFacts> = None;
+    let mut last = Last::default();
     for (index, locality) in endpoints.into_iter().enumerate() {
         let path = format!("endpoints[{index}]");
         let (place, list) = place(cx, locality).map_err(|error| error.within(&path))?;
         for (index, endpoint) in list.into_iter().enumerate() {
             let within =
                 |error: InvalidField| error.within(format_args!("{path}.lb_endpoints[{index}]"));
-            let mut endpoint = one(cx, &place, endpoint).map_err(within)?;
-            if let Some(last) = &last {
-                endpoint.facts.share(last);
-            }
-            last = Some(endpoint.facts.clone());
+            let endpoint = one(cx, &place, &mut last, endpoint).map_err(within)?;
             take(&place, endpoint).map_err(within)?;
         }
     }
@@ -218,7 +255,12 @@ fn place(
     ))
 }
 
-fn one(cx: &mut Conversion<'_>, place: &Place, endpoint: pb::LbEndpoint) -> Read<OneEndpoint> {
+fn one(
+    cx: &mut Conversion<'_>,
+    place: &Place,
+    last: &mut Last,
+    endpoint: pb::LbEndpoint,
+) -> Read<OneEndpoint> {
     let pb::LbEndpoint {
         health_status,
         metadata,
@@ -246,19 +288,9 @@ fn one(cx: &mut Conversion<'_>, place: &Place, endpoint: pb::LbEndpoint) -> Read
     });
     let weight = uint(load_balancing_weight).unwrap_or(1);
     refuse_if(weight == 0, "load_balancing_weight", "must be at least 1")?;
-    let metadata = metadata.as_ref();
-    let facts = EndpointFacts {
-        hostname: (!hostname.is_empty()).then(|| hostname.into()),
-        locality: Arc::clone(&place.locality),
-        labels: labels(metadata, "envoy.lb"),
-        transport_labels: labels(metadata, "envoy.transport_socket_match"),
-        workload: labels(metadata, "istio").0.get("workload").cloned(),
-        origin: origin(metadata),
-        ..EndpointFacts::at(Address::Unix(Arc::from(std::path::Path::new(""))))
-    };
     Ok(OneEndpoint {
         address,
-        facts,
+        about: last.about(place, hostname, metadata),
         weight,
         health: health(health_status)?,
     })

@@ -48,7 +48,7 @@ fn reads_json_too() {
     )
     .unwrap();
     assert_eq!(bootstrap.node.id, "a");
-    assert_eq!(bootstrap.not_honoured[0].path, "stats_flush_interval");
+    assert_eq!(&*bootstrap.not_honoured[0].path, "stats_flush_interval");
 }
 
 #[test]

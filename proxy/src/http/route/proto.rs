@@ -249,11 +249,13 @@ fn virtual_host(
         buffer_limit: buffer_limit(request_body_buffer_limit, per_request_buffer_limit_bytes),
         max_body: table.max_body,
     };
-    let routes = each("routes", routes, |route| self::route(cx, route, &outer))?;
+    let routes = each("routes", routes, |route| {
+        self::route(cx, route, &outer).map(Arc::new)
+    })?;
     Ok(VirtualHost {
         name: nonempty("name", name)?.into(),
         domains: each("domains", domains, domain)?,
-        routes: routes.into_iter().map(Arc::new).collect(),
+        routes,
         require_tls: match known("require_tls", require_tls)? {
             TlsRequirementType::None => RequireTls::None,
             TlsRequirementType::ExternalOnly => RequireTls::ExternalOnly,

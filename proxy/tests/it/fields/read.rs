@@ -49,7 +49,7 @@ fn reading(runs: &impl std::fmt::Debug, named: Vec<NotHonoured>) -> Reading {
     runs.sort_unstable();
     let named = named
         .into_iter()
-        .map(|one| (one.path, one.instead.to_owned()));
+        .map(|one| (one.path.into(), one.instead.to_owned()));
     Reading {
         runs,
         named: named.collect(),

@@ -113,7 +113,7 @@ fn eds_rules(
     };
     let field = "eds_cluster_config.eds_config";
     let source = Source::read(required(field, eds_config)?, field, &mut cx.notes)?;
-    let service = if service_name.is_empty() {
+    let service = if service_name.is_empty() || *service_name == *cluster {
         cluster
     } else {
         service_name.into()
