@@ -21,6 +21,7 @@ mod shared;
 pub mod state;
 mod stream;
 mod subscription;
+pub(crate) mod wire;
 
 pub use dialect::Dialect;
 

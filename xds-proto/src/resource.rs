@@ -105,14 +105,25 @@ pub fn pack_any<M: Message + Name>(message: &M) -> Any {
 /// # Errors
 /// Another type URL, or bytes that do not decode.
 pub fn unpack_any<M: Message + Name + Default>(any: &Any) -> Result<M, InvalidResource> {
+    unpack_bytes(&any.type_url, &any.value)
+}
+
+/// Unpacks any message from its type URL and bytes.
+///
+/// # Errors
+/// Another type URL, or bytes that do not decode.
+pub fn unpack_bytes<M: Message + Name + Default>(
+    type_url: &str,
+    bytes: &[u8],
+) -> Result<M, InvalidResource> {
     let expected = M::type_url();
-    if message_name(&any.type_url) != message_name(&expected) {
+    if message_name(type_url) != message_name(&expected) {
         return Err(InvalidResource::WrongType {
             expected,
-            found: any.type_url.clone(),
+            found: type_url.to_owned(),
         });
     }
-    M::decode(any.value.as_slice()).map_err(|cause| InvalidResource::Malformed {
+    M::decode(bytes).map_err(|cause| InvalidResource::Malformed {
         type_url: expected,
         cause,
     })

@@ -116,7 +116,7 @@ fn apply_static(bootstrap: &Bootstrap, stores: &Stores) -> anyhow::Result<()> {
             name,
             secret,
             files,
-        } = convert::secret(&pack(secret), stores)
+        } = convert::secret(&pack(secret).into(), stores)
             .map_err(refused)
             .context("static secret")?;
         let cell = stores.secrets.cell(&name);
@@ -130,7 +130,7 @@ fn apply_static(bootstrap: &Bootstrap, stores: &Stores) -> anyhow::Result<()> {
     let mut named = NamedFields::default();
     named.log(&stores.secrets.not_honoured());
     for listener in &bootstrap.listeners {
-        let listener = convert::listener(pack(listener), stores)
+        let listener = convert::listener(&pack(listener).into(), stores)
             .map_err(refused)
             .context("static listener")?;
         named.log(&listener.not_honoured);
@@ -158,7 +158,7 @@ pub(super) fn apply_static_clusters(clusters: Vec<Cluster>, stores: &Stores) -> 
         let refused = |(name, reason): (String, String)| {
             anyhow::anyhow!("static cluster {name:?} is refused: {reason}")
         };
-        let cluster = convert::cluster(pack(&cluster), stores).map_err(refused)?;
+        let cluster = convert::cluster(&pack(&cluster).into(), stores).map_err(refused)?;
         named.log(&cluster.config.not_honoured);
         stores
             .clusters

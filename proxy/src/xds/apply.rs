@@ -5,9 +5,10 @@
 //!
 //! Source: Envoy, *xDS REST and gRPC protocol* (resource warming, eventual consistency) and *Cluster manager*.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use hashbrown::HashSet;
 use xds_proto::resource::ResourceKind;
 
 use super::response::{Incoming, Response};
@@ -172,9 +173,10 @@ impl Applier {
             false => BTreeSet::new(),
         };
         let mut seen = HashSet::with_capacity(response.resources.len());
+        let alone = response.resources.len() == 1;
         for incoming in response.resources {
             let version = Arc::clone(&incoming.version);
-            match self.apply_one(kind, source, incoming, &mut seen) {
+            match self.apply_one((kind, alone), source, incoming, &mut seen) {
                 Ok(name) => {
                     missing.remove(&name);
                     self.state.record_applied(kind, Arc::clone(&name), &version);
@@ -226,7 +228,7 @@ impl Applier {
 
     fn apply_one(
         &mut self,
-        kind: ResourceKind,
+        (kind, alone): (ResourceKind, bool),
         source: &Source,
         incoming: Incoming,
         seen: &mut HashSet<Arc<str>>,
@@ -239,18 +241,18 @@ impl Applier {
         let stores = &self.stores;
         let mut named = |name: &Arc<str>| check_name(name, &envelope, seen);
         let applied = match kind {
-            ResourceKind::Cluster if self.asks_for(kind, source) => convert::cluster(body, stores)
+            ResourceKind::Cluster if self.asks_for(kind, source) => convert::cluster(&body, stores)
                 .and_then(|cluster| named(&cluster.config.name).map(|()| cluster))
                 .and_then(|cluster| self.take_cluster(Arc::new(cluster))),
             ResourceKind::Listener if self.asks_for(kind, source) => {
-                convert::listener(body, stores)
+                convert::listener(&body, stores)
                     .and_then(|listener| named(&listener.name).map(|()| listener))
                     .and_then(|listener| self.take_listener(Arc::new(listener)))
             }
             ResourceKind::Endpoint => convert::endpoints(&body, stores)
                 .and_then(|(service, set)| named(&service).map(|()| (service, set)))
                 .map(|(service, set)| self.take_endpoints(source, service, set)),
-            ResourceKind::Route => convert::routes(source, body, stores)
+            ResourceKind::Route => convert::routes(source, &body, alone, stores)
                 .and_then(|table| named(&table.name).map(|()| table))
                 .map(|table| self.take_routes(source, table)),
             ResourceKind::Secret => convert::secret(&body, stores)

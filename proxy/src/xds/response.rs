@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use prost::{Message, Name};
-use xds_proto::pb::envoy::service::discovery::v3::{
-    DeltaDiscoveryResponse, DiscoveryResponse, Resource,
-};
-use xds_proto::pb::google::protobuf::Any;
+use xds_proto::pb::envoy::service::discovery::v3::{DiscoveryResponse, Resource};
 use xds_proto::resource::{ResourceKind, message_name};
+
+use super::wire::{Body, Delta, Envelope, StateOfTheWorld};
 
 /// A response, ready to be applied.
 #[derive(Debug)]
@@ -27,7 +26,7 @@ pub(crate) struct Incoming {
     /// The name on the envelope; empty where there is none, as state-of-the-world responses need not have one.
     pub(crate) name: String,
     pub(crate) version: Arc<str>,
-    pub(crate) body: Any,
+    pub(crate) body: Body,
 }
 
 /// A response of a type that was never asked for.
@@ -35,25 +34,27 @@ pub(crate) struct Incoming {
 #[error("the server sent resources of type {0:?}, which nobody asked for")]
 pub(crate) struct UnknownType(String);
 
-impl TryFrom<DeltaDiscoveryResponse> for Response {
+impl TryFrom<Delta> for Response {
     type Error = UnknownType;
 
-    fn try_from(message: DeltaDiscoveryResponse) -> Result<Self, UnknownType> {
-        let DeltaDiscoveryResponse {
+    fn try_from(message: Delta) -> Result<Self, UnknownType> {
+        let Delta {
             system_version_info,
             resources,
             type_url,
+            nonce,
             mut removed_resources,
             removed_resource_names,
-            nonce,
-            control_plane: _,   // shown by the server's own status
-            resource_errors: _, // reported by servers that speak xdstp locators; none was asked for
         } = message;
         removed_resources.extend(removed_resource_names.into_iter().map(|name| name.name));
-        let incoming = |resource: Resource| {
+        let mut last: Arc<str> = "".into();
+        let incoming = |resource: Envelope| {
+            if resource.version != *last {
+                last = resource.version.into();
+            }
             resource.resource.map(|body| Incoming {
                 name: resource.name,
-                version: resource.version.into(),
+                version: Arc::clone(&last), // of a push often the same for all
                 body,
             })
         };
@@ -72,14 +73,19 @@ impl TryFrom<DiscoveryResponse> for Response {
     type Error = UnknownType;
 
     fn try_from(message: DiscoveryResponse) -> Result<Self, UnknownType> {
-        let DiscoveryResponse {
+        StateOfTheWorld::from(message).try_into()
+    }
+}
+
+impl TryFrom<StateOfTheWorld> for Response {
+    type Error = UnknownType;
+
+    fn try_from(message: StateOfTheWorld) -> Result<Self, UnknownType> {
+        let StateOfTheWorld {
             version_info,
             resources,
-            canary: _, // a remark for people; Envoy does nothing else by it, either
             type_url,
             nonce,
-            control_plane: _,   // shown by the server's own status
-            resource_errors: _, // reported by servers that speak xdstp locators; none was asked for
         } = message;
         let kind = kind(&type_url)?;
         let version: Arc<str> = version_info.as_str().into();
@@ -109,12 +115,12 @@ impl TryFrom<DiscoveryResponse> for Response {
 }
 
 /// The name on the envelope and what is in it; most resources come without one. `None` for an empty envelope.
-fn out_of_envelope(resource: Any) -> Option<(String, Any)> {
+fn out_of_envelope(resource: Body) -> Option<(String, Body)> {
     let message = message_name(&resource.type_url).rsplit_once('.');
     if message != Some((Resource::PACKAGE, Resource::NAME)) {
         return Some((String::new(), resource));
     }
-    match Resource::decode(resource.value.as_slice()) {
+    match Envelope::decode(resource.value.clone()) {
         Ok(envelope) => Some((envelope.name, envelope.resource?)),
         Err(_) => Some((String::new(), resource)), // refused for its type
     }

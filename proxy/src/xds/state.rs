@@ -1,10 +1,11 @@
 //! What is known about the stream and about every resource that came over it: the source of `/config_dump`'s versions
 //! and error states, of readiness and of the log's one line per refused resource.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use hashbrown::HashMap;
 use parking_lot::Mutex;
 use xds_proto::resource::ResourceKind;
 

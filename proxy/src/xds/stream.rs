@@ -11,15 +11,14 @@ use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue};
 use tonic::{Request as GrpcRequest, Status, Streaming};
 use tracing::warn;
 use xds_proto::pb::envoy::config::core::v3::Node;
-use xds_proto::pb::envoy::service::discovery::v3::{
-    DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
-};
+use xds_proto::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use xds_proto::resource::ResourceKind;
 
 use super::Dialect;
 use super::client::Service;
 use super::response::Response;
 use super::subscription::Request;
+use super::wire::{Delta, StateOfTheWorld};
 use crate::config::ads::StreamConfig;
 use crate::grpc::{self, Channel};
 
@@ -168,8 +167,8 @@ fn with_metadata<T>(config: &StreamConfig, message: T) -> Result<GrpcRequest<T>,
 
 /// The reading half of the stream.
 pub(super) enum Responses {
-    Delta(Streaming<DeltaDiscoveryResponse>),
-    Sotw(Streaming<DiscoveryResponse>),
+    Delta(Streaming<Delta>),
+    Sotw(Streaming<StateOfTheWorld>),
 }
 
 impl Responses {

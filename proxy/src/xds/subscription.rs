@@ -4,9 +4,10 @@
 //! Source: Envoy, *xDS REST and gRPC protocol* (incremental and state-of-the-world variants, ACK/NACK, resuming with
 //! `initial_resource_versions`).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use xds_proto::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use xds_proto::pb::google::rpc::Status;
 use xds_proto::resource::ResourceKind;

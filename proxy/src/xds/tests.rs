@@ -148,7 +148,7 @@ fn message(clusters: &str) -> Message {
 fn stores(clusters: &str) -> Stores {
     let stores = Stores::default();
     for cluster in message(clusters).static_resources.unwrap().clusters {
-        let cluster = convert::cluster(pack(&cluster), &stores).unwrap();
+        let cluster = convert::cluster(&pack(&cluster).into(), &stores).unwrap();
         let name = cluster.config.name.clone();
         stores.clusters.apply([(name, Some(Arc::new(cluster)))]);
     }

@@ -1,8 +1,8 @@
 //! Clusters and their endpoints.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use tokio::time::Instant;
 
 use super::{Applier, Need, Refusal};
@@ -113,6 +113,7 @@ impl Applier {
         set: EndpointSet,
     ) -> Arc<str> {
         self.named.log(&set.not_honoured);
+        let service = self.feeds.shared(ResourceKind::Endpoint, source, service);
         let key = (source.clone(), service);
         if self.feeds.has(ResourceKind::Endpoint, &key.0, &key.1) {
             self.assignments.apply(&key, set);

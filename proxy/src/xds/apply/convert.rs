@@ -7,8 +7,7 @@ use xds_proto::pb::envoy::config::cluster::v3 as cluster_pb;
 use xds_proto::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use xds_proto::pb::envoy::config::listener::v3 as listener_pb;
 use xds_proto::pb::envoy::extensions::transport_sockets::tls::v3 as tls_pb;
-use xds_proto::pb::google::protobuf::Any;
-use xds_proto::resource::{Resource, ResourceKind, message_name, unpack};
+use xds_proto::resource::{Resource, ResourceKind, message_name, unpack_bytes};
 
 use super::Stores;
 use crate::cluster::{Cluster, ClusterConfig, EndpointSet};
@@ -20,15 +19,21 @@ use crate::listener::Listener;
 use crate::secret::Secret;
 use crate::secret::files::Files;
 use crate::transport::tls::proto as tls;
+use crate::xds::wire::Body;
 
 /// Name of the resource, empty where not even that can be read, and what is wrong with it.
 pub(super) type Refusal = (String, String);
 
-fn decode<R: Resource>(body: &Any) -> Result<R, Refusal> {
-    unpack(body).map_err(|error| (String::new(), error.to_string()))
+fn decode<R: Resource>(body: &Body) -> Result<R, Refusal> {
+    unpack_bytes(&body.type_url, &body.value).map_err(|error| (String::new(), error.to_string()))
 }
 
-fn conversion<'a>(stores: &'a Stores, kind: &str, name: &str) -> Conversion<'a> {
+/// Bytes of their own: those of a body hold the whole response that they came in.
+fn own(body: &Body) -> Bytes {
+    Bytes::copy_from_slice(&body.value)
+}
+
+fn conversion<'a>(stores: &'a Stores, kind: &'static str, name: &str) -> Conversion<'a> {
     Conversion {
         secrets: &stores.secrets,
         routes: &stores.routes,
@@ -36,11 +41,11 @@ fn conversion<'a>(stores: &'a Stores, kind: &str, name: &str) -> Conversion<'a> 
     }
 }
 
-pub(crate) fn cluster(body: Any, stores: &Stores) -> Result<Cluster, Refusal> {
-    let message: cluster_pb::Cluster = decode(&body)?;
+pub(crate) fn cluster(body: &Body, stores: &Stores) -> Result<Cluster, Refusal> {
+    let message: cluster_pb::Cluster = decode(body)?;
     let name = message.name.clone();
     let cx = conversion(stores, "cluster", &name);
-    let (mut config, endpoints) = ClusterConfig::from_proto(message, Bytes::from(body.value), cx)
+    let (mut config, endpoints) = ClusterConfig::from_proto(message, own(body), cx)
         .map_err(|error| (name, error.field.to_string()))?;
     config.socket.mark = config.socket.mark.or(stores.mark);
     let cluster = Cluster::new(config);
@@ -50,22 +55,30 @@ pub(crate) fn cluster(body: Any, stores: &Stores) -> Result<Cluster, Refusal> {
     Ok(cluster)
 }
 
-pub(crate) fn listener(body: Any, stores: &Stores) -> Result<Listener, Refusal> {
-    let message: listener_pb::Listener = decode(&body)?;
+pub(crate) fn listener(body: &Body, stores: &Stores) -> Result<Listener, Refusal> {
+    let message: listener_pb::Listener = decode(body)?;
     let name = message.name.clone();
     let cx = conversion(stores, "listener", &name);
-    Listener::from_proto(message, Bytes::from(body.value), cx)
-        .map_err(|error| (name, error.field.to_string()))
+    Listener::from_proto(message, own(body), cx).map_err(|error| (name, error.field.to_string()))
 }
 
-/// A table takes over the virtual hosts of the one that serves, where their bytes are the same.
-pub(super) fn routes(source: &Source, body: Any, stores: &Stores) -> Result<RouteTable, Refusal> {
+/// A table takes over the virtual hosts of the one that serves, where their bytes are the same. One that is `alone` in its
+/// response is all of it but for some words, and keeps it.
+pub(super) fn routes(
+    source: &Source,
+    body: &Body,
+    alone: bool,
+    stores: &Stores,
+) -> Result<RouteTable, Refusal> {
     let found = message_name(&body.type_url);
     if found != message_name(ResourceKind::Route.type_url()) {
         return Err((String::new(), format!("{found} is no route configuration")));
     }
-    let sliced = Sliced::read(Bytes::from(body.value))
-        .map_err(|error| (String::new(), error.to_string()))?;
+    let raw = match alone {
+        true => body.value.clone(),
+        false => own(body),
+    };
+    let sliced = Sliced::read(raw).map_err(|error| (String::new(), error.to_string()))?;
     let name = sliced.name().to_owned();
     let cx = conversion(stores, "route configuration", &name);
     let before = stores.routes.get(source, &name);
@@ -73,7 +86,7 @@ pub(super) fn routes(source: &Source, body: Any, stores: &Stores) -> Result<Rout
         .map_err(|error| (name, error.field.to_string()))
 }
 
-pub(super) fn endpoints(body: &Any, stores: &Stores) -> Result<(Arc<str>, EndpointSet), Refusal> {
+pub(super) fn endpoints(body: &Body, stores: &Stores) -> Result<(Arc<str>, EndpointSet), Refusal> {
     let message: ClusterLoadAssignment = decode(body)?;
     let name = message.cluster_name.clone();
     let cx = conversion(stores, "cluster load assignment", &name);
@@ -89,7 +102,7 @@ pub(crate) struct NamedSecret {
     pub(crate) files: Option<Files>,
 }
 
-pub(crate) fn secret(body: &Any, stores: &Stores) -> Result<NamedSecret, Refusal> {
+pub(crate) fn secret(body: &Body, stores: &Stores) -> Result<NamedSecret, Refusal> {
     let message: tls_pb::Secret = decode(body)?;
     let name = message.name.clone();
     let mut cx = conversion(stores, "secret", &name);

@@ -1,8 +1,9 @@
 //! What is wanted of which source.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use xds_proto::resource::ResourceKind;
 
 use super::references::References;
@@ -53,6 +54,19 @@ impl Feeds {
     pub(super) fn has(&mut self, kind: ResourceKind, source: &Source, name: &str) -> bool {
         self.of(kind, source)
             .is_some_and(|references| references.has(name))
+    }
+
+    /// The name as those hold it who refer to it, else as it is.
+    pub(super) fn shared(
+        &mut self,
+        kind: ResourceKind,
+        source: &Source,
+        name: Arc<str>,
+    ) -> Arc<str> {
+        let held = self
+            .of(kind, source)
+            .and_then(|references| references.shared(&name));
+        held.unwrap_or(name)
     }
 
     pub(super) fn take_changes(&mut self, kind: ResourceKind, source: &Source) -> NameChanges {

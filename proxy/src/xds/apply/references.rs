@@ -1,8 +1,10 @@
 //! Names that are wanted, each for as long as a cluster or listener refers to it. It tells what came and went since it was
 //! last asked, so that following what is wanted costs what changed and not what there is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 use crate::xds::subscription::NameChanges;
 
@@ -40,6 +42,12 @@ impl References {
     /// its end, and would hear of nothing if it came back before.
     pub(super) fn has(&self, name: &str) -> bool {
         self.holders.contains_key(name) || self.touched.get(name) == Some(&true)
+    }
+
+    /// The name as those hold it who refer to it: whoever keeps it need not keep another copy.
+    pub(super) fn shared(&self, name: &str) -> Option<Arc<str>> {
+        let (held, _) = self.holders.get_key_value(name)?;
+        Some(Arc::clone(held))
     }
 
     /// What is different from when it was last asked.

@@ -3,7 +3,9 @@ use xds_proto::pb::envoy::config::cluster::v3 as pb;
 use xds_proto::pb::envoy::config::core::v3 as core;
 use xds_proto::pb::envoy::config::endpoint::v3 as endpoint;
 use xds_proto::pb::google::protobuf::Duration as Timeout;
-use xds_proto::resource::pack_any;
+use xds_proto::resource::{pack_any, unpack_bytes};
+
+use crate::xds::wire::Body;
 
 mod allocations;
 mod complete;
@@ -40,8 +42,12 @@ fn incoming(seconds: i64) -> Incoming {
     Incoming {
         name: String::new(),
         version: "1".into(),
-        body: pack_any(&cluster),
+        body: pack_any(&cluster).into(),
     }
+}
+
+fn unpacked<R: xds_proto::resource::Resource>(body: &Body) -> R {
+    unpack_bytes(&body.type_url, &body.value).unwrap()
 }
 
 fn response(resources: Vec<Incoming>, removed: Vec<String>) -> Response {
@@ -58,7 +64,7 @@ fn response(resources: Vec<Incoming>, removed: Vec<String>) -> Response {
 #[test]
 fn the_stream_neither_replaces_nor_removes_a_static_cluster() {
     let stores = Stores::default();
-    let own = Arc::new(convert::cluster(incoming(1).body, &stores).unwrap());
+    let own = Arc::new(convert::cluster(&incoming(1).body, &stores).unwrap());
     let name: Arc<str> = "own".into();
     stores
         .clusters
@@ -77,7 +83,7 @@ fn packed<R: xds_proto::resource::Resource>(message: &R) -> Incoming {
     Incoming {
         name: message.name().to_owned(),
         version: "1".into(),
-        body: pack_any(message),
+        body: pack_any(message).into(),
     }
 }
 

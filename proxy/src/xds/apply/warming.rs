@@ -1,15 +1,11 @@
 //! What is not complete yet: what each of them waits for, and how long it may. A look at one of them costs the same however
 //! many there are, and happens when something came that it waits for.
 
-#![expect(
-    clippy::mutable_key_type,
-    reason = "cells are told apart by where they lie, which does not change"
-)]
-
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use tokio::time::{Duration, Instant};
 use tracing::warn;
 

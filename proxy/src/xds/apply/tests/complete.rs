@@ -16,7 +16,7 @@ fn state_of_the_world(resources: Vec<Any>) -> Response {
 }
 
 fn cluster(name: &str) -> Any {
-    let mut cluster: pb::Cluster = xds_proto::resource::unpack(&incoming(1).body).unwrap();
+    let mut cluster: pb::Cluster = unpacked(&incoming(1).body);
     name.clone_into(&mut cluster.name);
     pack_any(&cluster)
 }

@@ -59,7 +59,7 @@ fn mesh_endpoints(name: &str) -> Incoming {
             .collect(),
     };
     let Incoming { body, .. } = assignment(name, &(1..=10).collect::<Vec<_>>());
-    let mut message: endpoint::ClusterLoadAssignment = xds_proto::resource::unpack(&body).unwrap();
+    let mut message: endpoint::ClusterLoadAssignment = unpacked(&body);
     for one in &mut message.endpoints[0].lb_endpoints {
         let workload = fields(&[("workload", "web-v1;default;web;v1;Kubernetes")]);
         let mode = fields(&[("tlsMode", "istio")]);
@@ -85,7 +85,7 @@ fn a_service_with_ten_endpoints_is_kept_in_less_than_ten_kilobytes() {
             .collect();
         // read once, renamed for each: reading YAML is not what is measured
         let template = mesh_cluster("NAME");
-        let template: pb::Cluster = xds_proto::resource::unpack(&template.body).unwrap();
+        let template: pb::Cluster = unpacked(&template.body);
         let cluster = |name: &String| {
             let mut cluster = template.clone();
             cluster.name.clone_from(name);

@@ -1,7 +1,6 @@
 //! A refused version of a resource names the field, and what served before goes on, for each type.
 
 use prost_reflect::{DescriptorPool, DynamicMessage};
-use xds_proto::pb::google::protobuf::Any;
 
 use super::*;
 use crate::secret::Secret;
@@ -16,9 +15,9 @@ fn resource(kind: ResourceKind, name: &str, yaml: &str) -> Incoming {
     Incoming {
         name: name.to_owned(),
         version: "1".into(),
-        body: Any {
+        body: Body {
             type_url: kind.type_url().to_owned(),
-            value: prost::Message::encode_to_vec(&message),
+            value: prost::Message::encode_to_vec(&message).into(),
         },
     }
 }
