@@ -2,17 +2,21 @@
 //! others.
 
 use std::io::Write;
+use std::panic::resume_unwind;
 use std::process::ExitCode;
+use std::thread;
+use std::time::Instant;
 
 use anyhow::Context;
 
 use crate::capture;
 use crate::config::bootstrap;
-use crate::config::flags::{self, Command, Flags, RunFlags, SdsFlags};
+use crate::config::flags::{self, Command, RunFlags, SdsFlags};
 use crate::config::sidecar::{Environment, Sidecar, SidecarFlags};
 
 mod ask;
 mod concurrency;
+mod pages;
 mod run;
 mod sds;
 mod version;
@@ -24,20 +28,46 @@ pub use version::VERSION;
 /// Exit codes: 0 done, 1 failed, 2 wrong usage; `capture --run-validation` ends with 126 where the rules do not work,
 /// as Istio's validation does.
 pub fn run(args: impl IntoIterator<Item = String>) -> ExitCode {
-    let flags = match flags::parse(args) {
-        Ok(flags) => flags,
-        Err(error) => {
-            // nobody is left to tell if the terminal is gone
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
-    };
-    match execute(flags) {
-        Ok(()) => ExitCode::SUCCESS,
+    let args: Vec<String> = args.into_iter().collect();
+    match on_own_thread(|| execute(args)).and_then(Executed::go_on) {
+        Ok(code) => code,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "tulle-proxy: {error:#}");
             ExitCode::from(exit_code(&error))
         }
+    }
+}
+
+/// Runs something that needs much memory for a short time on a thread that ends with it: what the allocator keeps for a
+/// thread, and its deep stack, are given back then.
+fn on_own_thread<T: Send>(work: impl FnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().name("tulle-start".to_owned());
+        let thread = thread
+            .spawn_scoped(scope, work)
+            .context("cannot start a thread")?;
+        thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
+}
+
+/// What is left to do after a command line was read and acted upon.
+enum Executed {
+    /// Nothing.
+    Done(ExitCode),
+    /// To be a proxy.
+    Proxy(Box<run::Start>),
+    /// To serve secrets.
+    Secrets(Box<Sidecar>, SdsFlags),
+}
+
+impl Executed {
+    fn go_on(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Done(code) => return Ok(code),
+            Self::Proxy(start) => run::run(*start)?,
+            Self::Secrets(sidecar, flags) => sds::serve(&flags.socket, *sidecar)?,
+        }
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -48,27 +78,38 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     }
 }
 
-fn execute(flags: Flags) -> anyhow::Result<()> {
+fn execute(args: Vec<String>) -> anyhow::Result<Executed> {
+    let flags = match flags::parse(args) {
+        Ok(flags) => flags,
+        Err(error) => {
+            // nobody is left to tell if the terminal is gone
+            let _ = error.print();
+            let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            return Ok(Executed::Done(code));
+        }
+    };
     let env = flags::environment();
     match flags.command {
-        None => serve(flags.run, &SidecarFlags::default(), &env),
-        Some(Command::Proxy(proxy)) => serve(proxy.run(), &proxy.sidecar(), &env),
+        None => return prepare(flags.run, &SidecarFlags::default(), &env),
+        Some(Command::Proxy(proxy)) => return prepare(proxy.run(), &proxy.sidecar(), &env),
         Some(Command::Capture(capture)) => {
             log_to_stderr();
-            Ok(capture::run(capture)?)
+            capture::run(capture)?;
         }
         Some(Command::CleanCapture(clean)) => {
             log_to_stderr();
-            Ok(capture::clean(clean)?)
+            capture::clean(clean)?;
         }
-        Some(Command::Wait(wait)) => ask::wait(&wait),
-        Some(Command::Request(request)) => ask::request(&request),
-        Some(Command::Sds(sds)) => serve_secrets(&sds, &env),
+        Some(Command::Wait(wait)) => ask::wait(&wait)?,
+        Some(Command::Request(request)) => ask::request(&request)?,
+        Some(Command::Sds(sds)) => return prepare_secrets(sds, &env),
     }
+    Ok(Executed::Done(ExitCode::SUCCESS))
 }
 
-/// Runs the proxy: from a file where one is named, else from the environment of an injected sidecar.
-fn serve(flags: RunFlags, sidecar: &SidecarFlags, env: &Environment) -> anyhow::Result<()> {
+/// Reads what the proxy is to be: from a file where one is named, else from the environment of an injected sidecar.
+fn prepare(flags: RunFlags, sidecar: &SidecarFlags, env: &Environment) -> anyhow::Result<Executed> {
+    let started = Instant::now();
     let (levels, unknown) = flags.levels()?;
     let log = crate::logging::init(levels, flags.log_format.unwrap_or_default());
     for scope in unknown {
@@ -86,13 +127,16 @@ fn serve(flags: RunFlags, sidecar: &SidecarFlags, env: &Environment) -> anyhow::
             (sidecar.bootstrap.clone(), Some(sidecar))
         }
     };
-    run::run(run::Start {
-        bootstrap: overridden(bootstrap, &flags),
+    let bootstrap = overridden(bootstrap, &flags);
+    Ok(Executed::Proxy(Box::new(run::Start {
+        started,
+        stores: run::stores(&bootstrap, &flags)?,
+        bootstrap,
         sidecar,
         flags,
         log,
         cpu_limit: concurrency::limit(env),
-    })
+    })))
 }
 
 fn overridden(mut bootstrap: bootstrap::Bootstrap, flags: &RunFlags) -> bootstrap::Bootstrap {
@@ -114,7 +158,7 @@ fn log_to_stderr() {
     crate::logging::init(Default::default(), Default::default());
 }
 
-fn serve_secrets(flags: &SdsFlags, env: &Environment) -> anyhow::Result<()> {
+fn prepare_secrets(flags: SdsFlags, env: &Environment) -> anyhow::Result<Executed> {
     crate::logging::init(
         flags.log_level.clone().unwrap_or_default(),
         crate::logging::LogFormat::Text,
@@ -123,5 +167,6 @@ fn serve_secrets(flags: &SdsFlags, env: &Environment) -> anyhow::Result<()> {
         root_dir: flags.root_dir.clone(),
         domain: None,
     };
-    sds::serve(&flags.socket, Sidecar::read(env, &sidecar_flags)?)
+    let sidecar = Sidecar::read(env, &sidecar_flags)?;
+    Ok(Executed::Secrets(Box::new(sidecar), flags))
 }

@@ -53,7 +53,7 @@ impl Cluster {
         Self {
             id: next_id(),
             breakers: Arc::new(Breakers::new(&config.breakers)),
-            view: ArcSwap::from_pointee(pick::View::new(&config, set)),
+            view: ArcSwap::from_pointee(pick::View::new(set)),
             config,
             destinations: pick::Destinations::default(),
             changes: Mutex::new(()),
@@ -70,18 +70,19 @@ impl Cluster {
     /// pools, counters and ejections.
     pub fn apply_endpoints(&self, mut set: EndpointSet) {
         let _changing = self.changes.lock();
-        set.keep_identities(&self.view.load().set);
-        self.view
-            .store(Arc::new(pick::View::new(&self.config, Arc::new(set))));
+        let before = self.view.load();
+        set.keep_identities(&before.set);
+        let next = before.next(&self.config, Arc::new(set));
+        self.view.store(Arc::new(next));
         self.version.fetch_add(1, Ordering::Release);
     }
 
     /// Looks at the health of all endpoints again, after an ejection or its end.
     pub fn refresh_health(&self) {
         let _changing = self.changes.lock();
-        let set = self.endpoints();
-        self.view
-            .store(Arc::new(pick::View::new(&self.config, set)));
+        let before = self.view.load();
+        let next = before.next(&self.config, Arc::clone(&before.set));
+        self.view.store(Arc::new(next));
     }
 
     /// Forgets original destinations that were not used since the last call; off the request path.

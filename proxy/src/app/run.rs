@@ -14,7 +14,7 @@ use xds_proto::name::SDS_GRPC_CLUSTER;
 use xds_proto::pb::envoy::config::cluster::v3::Cluster;
 use xds_proto::resource::pack;
 
-use super::concurrency;
+use super::{concurrency, pages};
 use crate::admin::{self, AdminState};
 use crate::cluster::{Clusters, dns, upkeep};
 use crate::config::bootstrap::Bootstrap;
@@ -35,8 +35,14 @@ use crate::xds::apply::{Applier, Stores, Wanted, convert};
 use crate::xds::follow::{self, Following};
 use crate::xds::state::XdsState;
 
+/// When what only starting needed is given back, counted from being ready: first requests are not to meet it.
+const AFTER_START: Duration = Duration::from_secs(1);
+
 /// Everything a proxy is started with.
 pub(super) struct Start {
+    pub(super) started: Instant,
+    /// What the bootstrap puts in force.
+    pub(super) stores: Stores,
     pub(super) bootstrap: Bootstrap,
     pub(super) sidecar: Option<Sidecar>,
     pub(super) flags: RunFlags,
@@ -54,17 +60,25 @@ struct Proxy {
     dispatcher: Arc<Dispatcher>,
 }
 
-/// Runs until the process is told to end.
-pub(super) fn run(start: Start) -> anyhow::Result<()> {
-    let started = Instant::now();
-    for field in &start.bootstrap.not_honoured {
+/// Stores that hold what is part of a bootstrap.
+///
+/// # Errors
+/// Names the resource that is refused, and why.
+pub(super) fn stores(bootstrap: &Bootstrap, flags: &RunFlags) -> anyhow::Result<Stores> {
+    for field in &bootstrap.not_honoured {
         warn!("{field}");
     }
     let stores = Stores {
-        mark: start.flags.proxy_mark,
+        mark: flags.proxy_mark,
         ..Stores::default()
     };
-    apply_static(&start.bootstrap, &stores)?;
+    apply_static(bootstrap, &stores)?;
+    Ok(stores)
+}
+
+/// Runs until the process is told to end.
+pub(super) fn run(start: Start) -> anyhow::Result<()> {
+    let stores = start.stores.clone();
     let registry = Registry::configured(start.bootstrap.stats.clone());
     let mesh = start
         .sidecar
@@ -96,7 +110,7 @@ pub(super) fn run(start: Start) -> anyhow::Result<()> {
         xds: XdsState::default(),
         dispatcher,
     };
-    worker::runtime()?.block_on(proxy.control(start, started, concurrency))
+    worker::runtime()?.block_on(proxy.control(start, concurrency))
 }
 
 /// Who this proxy stands beside, for telemetry.
@@ -176,15 +190,10 @@ pub(super) fn look_after(clusters: &Arc<Clusters>) {
 }
 
 impl Proxy {
-    async fn control(
-        self,
-        start: Start,
-        started: Instant,
-        concurrency: usize,
-    ) -> anyhow::Result<()> {
+    async fn control(self, start: Start, concurrency: usize) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        self.serve_admin(&start, started, concurrency).await?;
+        self.serve_admin(&start, concurrency).await?;
         self.serve_status(&start).await?;
         look_after(&self.stores.clusters);
         let dispatcher = self.dispatcher.clone();
@@ -201,13 +210,15 @@ impl Proxy {
         }
         self.follow_xds(&start);
         gather_entropy();
-        let lifecycle = self.lifecycle.clone();
+        let (lifecycle, started) = (self.lifecycle.clone(), start.started);
         tokio::task::spawn_local(async move {
             lifecycle.reached(Phase::Live).await;
             info!(
                 "ready after {} ms with {concurrency} workers",
                 started.elapsed().as_millis()
             );
+            tokio::time::sleep(AFTER_START).await;
+            pages::give_back();
         });
         tokio::select! {
             _ = terminate.recv() => info!("SIGTERM: draining"),
@@ -225,18 +236,13 @@ impl Proxy {
         Ok(())
     }
 
-    async fn serve_admin(
-        &self,
-        start: &Start,
-        started: Instant,
-        concurrency: usize,
-    ) -> anyhow::Result<()> {
+    async fn serve_admin(&self, start: &Start, concurrency: usize) -> anyhow::Result<()> {
         let Some(address) = start.bootstrap.admin else {
             return Ok(());
         };
         let listener = bind(address, "the admin interface").await?;
         let state = AdminState {
-            started,
+            started: start.started,
             bootstrap: Arc::new(start.bootstrap.clone()),
             concurrency,
             listeners: self.stores.listeners.clone(),
