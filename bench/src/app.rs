@@ -47,7 +47,7 @@ pub fn run() -> anyhow::Result<()> {
         Command::Compare(flags) => compare(&flags),
         Command::Scenarios => {
             for scenario in scenario::all() {
-                println!("{:<16} {}", scenario.name, scenario.what);
+                println!("{:<18} {}", scenario.name, scenario.what);
             }
             Ok(())
         }
