@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::table::{RIVALS, spread, table};
+use super::table::{RIVALS, complaint, spread, table};
 use super::target::{self, Verdict};
 use super::{Compared, Entry, Outcome, Report};
 use crate::figure::{Metric, rounded};
@@ -17,6 +17,8 @@ pub(crate) struct Line {
     /// To each of [`RIVALS`], where both sides were measured.
     pub(crate) ratios: [Option<f64>; RIVALS.len()],
     pub(crate) verdicts: Vec<Verdict>,
+    /// Why there is no figure.
+    pub(crate) complaint: Option<String>,
 }
 
 /// The lines of all scenarios.
@@ -68,7 +70,7 @@ impl Line {
 
     /// What is worse than a rival has it, or than it shall be.
     pub(crate) fn loss(&self) -> Option<String> {
-        let mut losses = Vec::new();
+        let mut losses: Vec<String> = self.complaint.iter().cloned().collect();
         for (peer, ratio) in RIVALS.into_iter().zip(self.ratios) {
             let Some(ratio) = ratio.filter(|_| peer != "floor") else {
                 continue;
@@ -134,5 +136,6 @@ fn line(compared: &Compared, entry: &Entry, metric: Metric) -> Line {
             true => target::verdicts(compared, entry, metric),
             false => Vec::new(),
         },
+        complaint: complaint(entry),
     }
 }

@@ -109,7 +109,7 @@ pub(crate) fn remarks(compared: &Compared, entry: &Entry) -> Vec<String> {
 }
 
 /// Why an entry has no figures that count.
-fn complaint(entry: &Entry) -> Option<String> {
+pub(crate) fn complaint(entry: &Entry) -> Option<String> {
     match &entry.outcome {
         Outcome::Valid => None,
         Outcome::Invalid => Some(format!(
