@@ -13,10 +13,11 @@ use crate::telemetry::metrics::{Registry, Series};
 pub(super) fn respond(query: &Query, state: &AdminState) -> Reply {
     match query.get("format") {
         None | Some("text" | "") => {
-            filtered(query, &text(state)).map_or_else(|reply| reply, Reply::text)
+            let text = text(&state.metrics, &state.clusters);
+            filtered(query, &text).map_or_else(|reply| reply, Reply::text)
         }
         Some("prometheus") => prometheus(query, state),
-        Some("json") => filtered(query, &text(state))
+        Some("json") => filtered(query, &text(&state.metrics, &state.clusters))
             .map_or_else(|reply| reply, |text| Reply::json(as_json(&text))),
         Some(other) => Reply::error(
             StatusCode::BAD_REQUEST,
@@ -26,21 +27,26 @@ pub(super) fn respond(query: &Query, state: &AdminState) -> Reply {
 }
 
 pub(super) fn prometheus(query: &Query, state: &AdminState) -> Reply {
-    let text = state.metrics.render_prometheus() + &remaining(&state.clusters).render_prometheus();
+    let text = prometheus_text(&state.metrics, &state.clusters);
     filtered(query, &text).map_or_else(|reply| reply, Reply::text)
 }
 
+/// All series, families together.
+fn prometheus_text(metrics: &Registry, clusters: &Clusters) -> String {
+    metrics.render_prometheus() + &remaining(metrics, clusters).render_prometheus()
+}
+
 /// All series, sorted by name.
-fn text(state: &AdminState) -> String {
-    let text = state.metrics.render_text() + &remaining(&state.clusters).render_text();
+fn text(metrics: &Registry, clusters: &Clusters) -> String {
+    let text = metrics.render_text() + &remaining(metrics, clusters).render_text();
     let mut lines: Vec<_> = text.split_inclusive('\n').collect();
     lines.sort_unstable();
     lines.concat()
 }
 
-/// What is left below the limits of clusters that ask for it (`track_remaining`). Istio asks for every cluster, so these
-/// gauges are made when somebody reads them and take no memory between.
-fn remaining(clusters: &Clusters) -> Registry {
+/// What is left below the limits of clusters that ask for it (`track_remaining`), as far as `metrics` wants to know. Istio
+/// asks for every cluster, so these gauges are made when somebody reads them and take no memory between.
+fn remaining(metrics: &Registry, clusters: &Clusters) -> Registry {
     const PRIORITIES: [(Priority, &str); 2] =
         [(Priority::Default, "default"), (Priority::High, "high")];
     const RESOURCES: [(Resource, &str); 4] = [
@@ -49,7 +55,7 @@ fn remaining(clusters: &Clusters) -> Registry {
         (Resource::Request, "remaining_rq"),
         (Resource::Retry, "remaining_retries"),
     ];
-    let registry = Registry::new();
+    let registry = metrics.alike();
     for cluster in clusters.snapshot().values() {
         for (priority, scope) in PRIORITIES {
             for (resource, stat) in RESOURCES {
@@ -113,7 +119,9 @@ mod tests {
     use crate::config::not_honoured::NotHonouredFields;
     use crate::config::wire::Conversion;
     use crate::http::route::Routes;
+    use crate::matcher::{Case, StringMatch, Text};
     use crate::secret::Secrets;
+    use crate::telemetry::metrics::{StatsConfig, StatsMatcher};
 
     #[test]
     fn filters_and_drops_what_is_zero() {
@@ -131,8 +139,8 @@ mod tests {
         assert!(filtered(&Query::parse("filter=("), text).is_err());
     }
 
-    #[test]
-    fn what_is_left_of_a_limit_is_shown_where_the_cluster_asks_for_it() {
+    /// A cluster that may have 7 connections, has one, and shows what is left.
+    fn tracked() -> Clusters {
         let thresholds = Thresholds {
             max_connections: Some(UInt32Value { value: 7 }),
             track_remaining: true,
@@ -154,13 +162,50 @@ mod tests {
         };
         let (config, _) = ClusterConfig::from_proto(message, bytes::Bytes::new(), cx).unwrap();
         assert_eq!(config.not_honoured, []);
-        let cluster = Arc::new(Cluster::new(config));
         let clusters = Clusters::new();
-        clusters.apply([("web".into(), Some(Arc::clone(&cluster)))]);
+        let cluster = Arc::new(Cluster::new(config));
+        clusters.apply([("web".into(), Some(cluster))]);
+        clusters
+    }
+
+    #[test]
+    fn what_is_left_of_a_limit_is_shown_where_the_cluster_asks_for_it() {
+        let clusters = tracked();
+        let cluster = clusters.get("web").unwrap();
         let _held = cluster.breakers.acquire_connection(Priority::Default);
-        let text = remaining(&clusters).render_text();
+        let text = text(&Registry::new(), &clusters);
         let line = "cluster.web.circuit_breakers.default.remaining_cx: 6\n";
         assert!(text.contains(line), "{text}");
         assert!(!text.contains("circuit_breakers.high"), "{text}");
+    }
+
+    #[test]
+    fn what_is_left_is_labelled_and_left_out_like_all_that_is_counted() {
+        let clusters = tracked();
+        let pages = |config| {
+            let metrics = Registry::configured(config);
+            let kept = metrics.counter(Series::http("in", "downstream_rq_total"));
+            kept.increment(metrics.shared());
+            let page = prometheus_text(&metrics, &clusters);
+            (page, text(&metrics, &clusters))
+        };
+        let (page, _) = pages(StatsConfig {
+            labels: vec![("zone".to_owned(), "a".to_owned())],
+            ..StatsConfig::default()
+        });
+        let line = "default_remaining_cx{envoy_cluster_name=\"web\",zone=\"a\"} 7\n";
+        assert!(page.contains(line), "{page}");
+        let prefix = StringMatch::Prefix(Text::new("cluster.", Case::Sensitive));
+        let (page, text) = pages(StatsConfig {
+            matcher: StatsMatcher::Without(vec![prefix]),
+            ..StatsConfig::default()
+        });
+        assert_eq!(text, "http.in.downstream_rq_total: 1\n");
+        assert!(!page.contains("remaining"), "{page}");
+        let nothing = pages(StatsConfig {
+            matcher: StatsMatcher::Nothing,
+            ..StatsConfig::default()
+        });
+        assert_eq!(nothing, (String::new(), String::new()));
     }
 }

@@ -97,6 +97,19 @@ impl Registry {
         }
     }
 
+    /// An empty registry of what this one wants, for what is only known when somebody reads.
+    pub(crate) fn alike(&self) -> Self {
+        Self {
+            config: Arc::clone(&self.config),
+            ..Self::default()
+        }
+    }
+
+    /// Labels that every series has.
+    pub(super) fn fixed_labels(&self) -> &[(String, String)] {
+        &self.config.labels
+    }
+
     /// Whether there is no series at all, whatever is asked for.
     pub fn is_off(&self) -> bool {
         matches!(self.config.matcher, StatsMatcher::Nothing)
@@ -165,7 +178,6 @@ impl Registry {
         if !self.config.matcher.wants(&series) {
             return NOBODY;
         }
-        let series = self.config.label(series);
         let mut table = self.table.lock();
         if let Some((known, cell)) = table.known.get(&series)
             && *known == kind
@@ -279,5 +291,19 @@ mod tests {
             first,
             registry.counter(Series::new("y").label("a", "another"))
         );
+    }
+
+    #[test]
+    fn labels_of_the_configuration_keep_their_values_in_the_overflow() {
+        let registry = Registry::configured(StatsConfig {
+            labels: vec![("zone".to_owned(), "a".to_owned())],
+            ..StatsConfig::default()
+        });
+        for number in 0..=ISTIO_FAMILY_LIMIT {
+            registry.counter(Series::new("istio_x").label("reporter", number.to_string()));
+        }
+        let text = registry.render_prometheus();
+        let line = "istio_x{reporter=\"overflow\",zone=\"a\"} 0\n";
+        assert!(text.contains(line), "{text}");
     }
 }

@@ -17,7 +17,8 @@ impl Registry {
                 family = &series.family;
                 let _ = writeln!(out, "# TYPE {family} {}", kind(value));
             }
-            prometheus_lines(&mut out, series, value);
+            let labels = labels(series, self.fixed_labels());
+            prometheus_lines(&mut out, (family, &labels), value);
         }
         out
     }
@@ -63,12 +64,10 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-fn prometheus_lines(out: &mut String, series: &Series, value: &Value) {
-    let family = &series.family;
-    let labels = labels(series);
+fn prometheus_lines(out: &mut String, (family, labels): (&str, &str), value: &Value) {
     match value {
-        Value::Counter(number) => line(out, family, &labels, number),
-        Value::Gauge(number) => line(out, family, &labels, number),
+        Value::Counter(number) => line(out, family, labels, number),
+        Value::Gauge(number) => line(out, family, labels, number),
         Value::Histogram { buckets, sum } => {
             let mut count = 0;
             let separator = if labels.is_empty() { "" } else { "," };
@@ -82,8 +81,8 @@ fn prometheus_lines(out: &mut String, series: &Series, value: &Value) {
                     "{family}_bucket{{{labels}{separator}le=\"{bound}\"}} {count}"
                 );
             }
-            line(out, &format!("{family}_sum"), &labels, sum);
-            line(out, &format!("{family}_count"), &labels, &count);
+            line(out, &format!("{family}_sum"), labels, sum);
+            line(out, &format!("{family}_count"), labels, &count);
         }
     }
 }
@@ -95,9 +94,13 @@ fn line(out: &mut String, name: &str, labels: &str, value: &impl std::fmt::Displ
     };
 }
 
-fn labels(series: &Series) -> String {
+/// The labels of a series and those that all have; where both have a name, the series' own counts.
+fn labels(series: &Series, fixed: &[(String, String)]) -> String {
+    let own = series.labels.iter().map(|(name, value)| (&**name, value));
+    let fixed = fixed.iter().map(|(name, value)| (&**name, value));
+    let fixed = fixed.filter(|(name, _)| !series.labels.iter().any(|(own, _)| own == name));
     let mut out = String::new();
-    for (name, value) in &series.labels {
+    for (name, value) in own.chain(fixed) {
         let separator = if out.is_empty() { "" } else { "," };
         let value = value
             .replace('\\', "\\\\")

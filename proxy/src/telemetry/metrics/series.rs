@@ -3,6 +3,40 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+/// Every label that the proxy's own series have, `le` of histograms included.
+const BUILT_IN: [&str; 30] = [
+    "envoy_cluster_name",
+    "envoy_listener_address",
+    "envoy_http_conn_manager_prefix",
+    "envoy_tcp_prefix",
+    "le",
+    "reporter",
+    "source_workload",
+    "source_canonical_service",
+    "source_canonical_revision",
+    "source_workload_namespace",
+    "source_principal",
+    "source_app",
+    "source_version",
+    "source_cluster",
+    "destination_workload",
+    "destination_workload_namespace",
+    "destination_principal",
+    "destination_app",
+    "destination_version",
+    "destination_service",
+    "destination_canonical_service",
+    "destination_canonical_revision",
+    "destination_service_name",
+    "destination_service_namespace",
+    "destination_cluster",
+    "request_protocol",
+    "response_code",
+    "grpc_response_status",
+    "response_flags",
+    "connection_security_policy",
+];
+
 /// One series.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Series {
@@ -88,8 +122,22 @@ impl Series {
     }
 }
 
-/// Everything that Prometheus refuses in a name becomes an underscore.
-pub(super) fn prometheus_name(name: &str) -> String {
+/// Whether series of the proxy's own have a label of this name.
+pub(super) fn is_built_in(label: &str) -> bool {
+    BUILT_IN.contains(&label)
+}
+
+/// The name of a label: everything that Prometheus refuses becomes an underscore, and one is put before a digit.
+pub(super) fn label_name(name: &str) -> String {
+    let name = prometheus_name(name).replace(':', "_");
+    match name.starts_with(|c: char| c.is_ascii_digit()) {
+        true => format!("_{name}"),
+        false => name,
+    }
+}
+
+/// Everything that Prometheus refuses in the name of a metric becomes an underscore.
+fn prometheus_name(name: &str) -> String {
     name.chars()
         .map(|c| {
             if c.is_ascii_alphanumeric() || c == '_' || c == ':' {

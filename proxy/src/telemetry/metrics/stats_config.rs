@@ -5,6 +5,8 @@
 
 mod proto;
 
+use std::borrow::Cow;
+
 use super::Series;
 use crate::matcher::StringMatch;
 
@@ -13,7 +15,9 @@ use crate::matcher::StringMatch;
 pub struct StatsConfig {
     /// Which series there are.
     pub matcher: StatsMatcher,
-    /// Names, as Prometheus takes them, and values.
+    /// Names, as Prometheus takes them, and values. They are written with each series, not kept with it.
+    ///
+    /// Invariant: no name is there twice, and none is a label of the proxy's own series.
     pub labels: Vec<(String, String)>,
 }
 
@@ -47,24 +51,11 @@ impl StatsMatcher {
 }
 
 fn any(list: &[StringMatch], series: &Series) -> bool {
-    let istio = series.family.starts_with("istio_");
-    let name = match istio {
-        true => format!("{ISTIO_SCOPE}{}", series.text),
-        false => series.text.clone(),
+    let name = match series.family.starts_with("istio_") {
+        true => Cow::Owned(format!("{ISTIO_SCOPE}{}", series.text)),
+        false => Cow::Borrowed(&series.text),
     };
     list.iter().any(|matcher| matcher.matches(name.as_bytes()))
-}
-
-impl StatsConfig {
-    /// The series with the labels that all have.
-    pub(super) fn label(&self, series: Series) -> Series {
-        let labels = self.labels.iter().cloned();
-        let labels = labels.map(|(name, value)| (name.into(), value));
-        Series {
-            labels: series.labels.into_iter().chain(labels).collect(),
-            ..series
-        }
-    }
 }
 
 #[cfg(test)]

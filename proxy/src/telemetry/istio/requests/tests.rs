@@ -1,4 +1,10 @@
+use xds_proto::pb::envoy::config::metrics::v3 as pb;
+use xds_proto::pb::envoy::config::metrics::v3::TagSpecifier;
+use xds_proto::pb::envoy::config::metrics::v3::tag_specifier::TagValue;
+
 use super::*;
+use crate::config::not_honoured::NotHonouredFields;
+use crate::telemetry::metrics::StatsConfig;
 
 const CLIENT: &str = "spiffe://cluster.local/ns/shop/sa/web";
 const SERVER: &str = "spiffe://cluster.local/ns/store/sa/api";
@@ -153,4 +159,27 @@ fn more_services_than_may_be_counted_share_the_overflow_series() {
         .filter(|line| line.starts_with("istio_requests_total"));
     assert_eq!(lines.count(), 2_501);
     assert!(text.contains("istio_requests_total{reporter=\"overflow\""));
+}
+
+#[test]
+fn no_label_of_these_metrics_can_be_a_fixed_one() {
+    let line = scraped(&traffic(Reporter::Source));
+    let (_, labels) = line.split_once('{').expect("labels");
+    let names = labels.split("\",").map(|label| label.split('=').next());
+    let mut checked = 0;
+    for name in names {
+        let tag = TagSpecifier {
+            tag_name: name.expect("a name").to_owned(),
+            tag_value: Some(TagValue::FixedValue("x".to_owned())),
+        };
+        let message = pb::StatsConfig {
+            stats_tags: vec![tag.clone()],
+            ..pb::StatsConfig::default()
+        };
+        let mut notes = NotHonouredFields::of("bootstrap", "");
+        let read = StatsConfig::from_proto(message, "stats_config", &mut notes);
+        assert!(read.is_err(), "{}", tag.tag_name);
+        checked += 1;
+    }
+    assert_eq!(checked, 25);
 }
