@@ -162,7 +162,8 @@ impl Local {
         let mut sites = self.sites.borrow_mut();
         let new = || {
             let stats = HttpStats::new(&self.shared.metrics, &config.stat_prefix);
-            let logs = config.access_logs.iter().filter_map(Log::compile).collect();
+            let compiled = |config| Log::compile(config, &self.outbox);
+            let logs = config.access_logs.iter().filter_map(compiled).collect();
             Rc::new(Site {
                 config: Arc::clone(config),
                 stats,

@@ -33,9 +33,7 @@ pub(crate) fn record(exchange: &Exchange<'_>) {
         if log.wants(summary) {
             let fill =
                 |operator: &Operator, out: &mut String| value(operator, exchange, &view, out);
-            local
-                .outbox
-                .append(&log.config.sink, |out| log.line.write(out, &fill));
+            log.append(&local.outbox, &fill);
         }
     }
 }

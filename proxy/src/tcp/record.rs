@@ -104,7 +104,7 @@ impl Record {
                 let fill = |operator: &Operator, out: &mut String| {
                     connection::value(operator, &view, out);
                 };
-                outbox.append(&log.config.sink, |out| log.line.write(out, &fill));
+                log.append(outbox, &fill);
             }
         }
     }

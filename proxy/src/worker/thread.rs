@@ -127,7 +127,7 @@ impl Thread {
         }
         let new = || KnownLog {
             config: Arc::clone(config),
-            log: Log::compile(config).map(Rc::new),
+            log: Log::compile(config, self.outbox()).map(Rc::new),
         };
         known.entry(key).or_insert_with(new).log.clone()
     }

@@ -328,4 +328,4 @@ fn check_name(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -12,7 +12,14 @@ const DEFAULT: &str = "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PAT
 #[derive(Clone, Debug)]
 pub(crate) enum Line {
     Text(Format),
-    Json(Vec<(String, Value)>),
+    Json(Vec<Field>),
+}
+
+/// A field of a JSON line: its key as it is written, quotes and colon included.
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    key: String,
+    value: Value,
 }
 
 /// A value of a JSON line.
@@ -20,7 +27,7 @@ pub(crate) enum Line {
 pub(crate) enum Value {
     Format(Format),
     Literal(String),
-    Object(Vec<(String, Value)>),
+    Object(Vec<Field>),
 }
 
 impl Line {
@@ -48,16 +55,20 @@ impl Line {
     }
 }
 
-fn object(fields: &[(String, JsonField)]) -> Result<Vec<(String, Value)>, InvalidFormat> {
+fn object(fields: &[(String, JsonField)]) -> Result<Vec<Field>, InvalidFormat> {
     let value = |field: &JsonField| match field {
         JsonField::Text(text) => Format::parse(text).map(Value::Format),
         JsonField::Literal(json) => Ok(Value::Literal(json.clone())),
         JsonField::Object(fields) => object(fields).map(Value::Object),
     };
-    fields
-        .iter()
-        .map(|(key, field)| Ok((key.clone(), value(field)?)))
-        .collect()
+    let compiled = |(key, field): &(String, JsonField)| {
+        let mut text = String::new();
+        quoted(&mut text, |text| text.push_str(key));
+        text.push(':');
+        let value = value(field)?;
+        Ok(Field { key: text, value })
+    };
+    fields.iter().map(compiled).collect()
 }
 
 /// Appends text; an operator without a value is `-`.
@@ -76,18 +87,13 @@ pub(crate) fn write_text(format: &Format, out: &mut String, fill: &dyn Fn(&Opera
     }
 }
 
-fn write_object(
-    fields: &[(String, Value)],
-    out: &mut String,
-    fill: &dyn Fn(&Operator, &mut String),
-) {
+fn write_object(fields: &[Field], out: &mut String, fill: &dyn Fn(&Operator, &mut String)) {
     out.push('{');
-    for (at, (key, value)) in fields.iter().enumerate() {
+    for (at, Field { key, value }) in fields.iter().enumerate() {
         if at > 0 {
             out.push(',');
         }
-        quote(key, out);
-        out.push(':');
+        out.push_str(key);
         match value {
             Value::Literal(json) => out.push_str(json),
             Value::Object(fields) => write_object(fields, out, fill),
@@ -99,43 +105,81 @@ fn write_object(
 
 /// A lone operator keeps its type: numbers stay numbers, and what is absent is null.
 fn write_value(format: &Format, out: &mut String, fill: &dyn Fn(&Operator, &mut String)) {
-    let mut text = String::new();
-    match format.parts.as_slice() {
+    let start = out.len();
+    let absent = match format.parts.as_slice() {
+        [Part::Operator(operator)] if operator.is_number() => {
+            fill(operator, out);
+            out.len() == start
+        }
         [Part::Operator(operator)] => {
-            fill(operator, &mut text);
-            match text.as_str() {
-                "" => out.push_str("null"),
-                number if operator.is_number() => out.push_str(number),
-                text => quote(text, out),
-            }
+            quoted(out, |out| fill(operator, out));
+            &out[start..] == EMPTY
         }
         _ => {
-            write_text(format, &mut text, fill);
-            quote(&text, out);
+            quoted(out, |out| write_text(format, out, fill));
+            false
         }
+    };
+    if absent {
+        out.truncate(start);
+        out.push_str("null");
     }
 }
 
-/// Appends a JSON string.
-fn quote(text: &str, out: &mut String) {
-    use std::fmt::Write as _;
+/// JSON's empty string.
+const EMPTY: &str = "\"\"";
+
+/// Appends what `write` appends, as a JSON string. It is made one where it stands, so that a value takes no memory of its
+/// own.
+fn quoted(out: &mut String, write: impl FnOnce(&mut String)) {
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            // Writing to a string cannot fail.
-            c if c < ' ' => drop(write!(out, "\\u{:04x}", c as u32)),
-            c => out.push(c),
-        }
+    let start = out.len();
+    write(out);
+    if out.as_bytes()[start..].iter().any(|byte| is_special(*byte)) {
+        escape(out, start);
     }
     out.push('"');
+}
+
+/// Whether a byte may not stand for itself in a JSON string. Bytes of longer characters may.
+fn is_special(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
+}
+
+/// Replaces the text from `start` on by its form within a JSON string: that is written after it, and moved over it.
+fn escape(out: &mut String, start: usize) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let end = out.len();
+    // Invariant: what is before `kept` has been written; special bytes are characters of their own
+    let mut kept = start;
+    for at in start..end {
+        let byte = out.as_bytes()[at];
+        if !is_special(byte) {
+            continue;
+        }
+        out.extend_from_within(kept..at);
+        kept = at + 1;
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            control => {
+                out.push_str("\\u00");
+                out.push(char::from(HEX[usize::from(control >> 4)]));
+                out.push(char::from(HEX[usize::from(control & 0xf)]));
+            }
+        }
+    }
+    out.extend_from_within(kept..end);
+    out.drain(start..end);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xds::apply::tests::allocations::counted;
 
     #[test]
     fn json_keeps_types_and_escapes() {
@@ -163,5 +207,55 @@ mod tests {
             out,
             "{\"code\":200,\"route\":null,\"both\":\"a\\\"200\",\"in\":{\"x\":true}}\n"
         );
+    }
+
+    fn field(key: &str, format: &str) -> (String, JsonField) {
+        (key.to_owned(), JsonField::Text(format.to_owned()))
+    }
+
+    #[test]
+    fn every_character_survives_json() {
+        let ascii: String = (0..=127).map(char::from).collect();
+        let long = format!("{ascii}äß\u{2028}𝄞\u{fffd}{ascii}");
+        let cases = ["\"", "\\", "a\u{1}", "\u{1f}b", "ü\"ü", "\r\n\t", &long];
+        let fields = vec![
+            field("q\"\n", "%ROUTE_NAME%"),
+            field("b", "%ROUTE_NAME%\t|"),
+        ];
+        let line = Line::compile(&AccessLogFormat::Json(fields)).expect("valid");
+        for value in cases {
+            let mut out = String::from("before\n");
+            line.write(&mut out, &|_, out| out.push_str(value));
+            let json = out.strip_prefix("before\n").expect("what was there stays");
+            assert_eq!(json.trim_end().lines().count(), 1, "{json:?}");
+            let read: serde_json::Value = serde_json::from_str(json).expect("JSON");
+            assert_eq!(read["q\"\n"], value);
+            assert_eq!(read["b"], format!("{value}\t|"));
+        }
+    }
+
+    #[test]
+    fn a_json_line_allocates_nothing() {
+        let fields = vec![
+            field("code", "%RESPONSE_CODE%"),
+            field("path", "%REQ(:PATH)%"),
+            field("absent", "%ROUTE_NAME%"),
+            field("both", "%PROTOCOL% \"%RESPONSE_CODE%\""),
+        ];
+        let line = Line::compile(&AccessLogFormat::Json(fields)).expect("valid");
+        let mut out = String::with_capacity(1_024);
+        let spent = counted(|| {
+            line.write(&mut out, &|operator, out| match operator {
+                Operator::RouteName => {}
+                Operator::ResponseCode => out.push_str("200"),
+                _ => out.push_str("/a\"b\u{7}"),
+            });
+        });
+        let line = concat!(
+            r#"{"code":200,"path":"/a\"b\u0007","absent":null,"#,
+            r#""both":"/a\"b\u0007 \"200\""}"#,
+            "\n"
+        );
+        assert_eq!((&*out, spent), (line, 0));
     }
 }

@@ -1,17 +1,21 @@
 //! An access log ready to be written: the compiled line, and the filter that lets requests and connections through.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::ResponseFlags;
+use super::format::Operator;
 use super::line::Line;
+use super::sink::{Outbox, Sink};
 use crate::config::access_log::{AccessLogConfig, AccessLogFilter, Comparison};
 
-/// An access log with its compiled line.
+/// An access log with its compiled line, and where lines of this worker go.
 #[derive(Debug)]
 pub(crate) struct Log {
-    pub(crate) config: Arc<AccessLogConfig>,
-    pub(crate) line: Line,
+    config: Arc<AccessLogConfig>,
+    line: Line,
+    sink: Rc<Sink>,
 }
 
 /// What filters look at.
@@ -25,11 +29,12 @@ pub(crate) struct Summary {
 
 impl Log {
     /// Compiles a log; one that cannot be written is said to be so and left out.
-    pub(crate) fn compile(config: &Arc<AccessLogConfig>) -> Option<Self> {
+    pub(crate) fn compile(config: &Arc<AccessLogConfig>, outbox: &Outbox) -> Option<Self> {
         match Line::compile(&config.format) {
             Ok(line) => Some(Self {
                 config: Arc::clone(config),
                 line,
+                sink: outbox.sink(&config.sink),
             }),
             Err(error) => {
                 tracing::warn!(%error, "an access log is not written");
@@ -41,6 +46,12 @@ impl Log {
     /// Whether the log wants this one.
     pub(crate) fn wants(&self, summary: Summary) -> bool {
         passes(&self.config.filter, summary)
+    }
+
+    /// Puts a line into the outbox that the log was compiled for; `fill` appends the value of an operator, or nothing
+    /// when there is none. Must run on a worker.
+    pub(crate) fn append(&self, outbox: &Rc<Outbox>, fill: &dyn Fn(&Operator, &mut String)) {
+        outbox.append(&self.sink, |out| self.line.write(out, fill));
     }
 }
 

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
@@ -56,14 +56,17 @@ impl Writer {
 pub(crate) struct Outbox {
     writer: Writer,
     shard: Arc<Shard>,
-    waiting: RefCell<Vec<Waiting>>,
+    /// The sinks of this worker's logs; one that no log has any more is gone.
+    sinks: RefCell<HashMap<AccessLogSink, Weak<Sink>>>,
+    /// Those that lines wait for.
+    waiting: RefCell<Vec<Rc<Sink>>>,
 }
 
-/// Lines for one sink; there are few sinks.
+/// A sink with this worker's lines for it; logs that go to the same place share it, so that their lines keep their order.
 #[derive(Debug)]
-struct Waiting {
-    sink: AccessLogSink,
-    lines: String,
+pub(crate) struct Sink {
+    place: AccessLogSink,
+    lines: RefCell<String>,
 }
 
 impl Outbox {
@@ -71,65 +74,72 @@ impl Outbox {
         Rc::new(Self {
             writer,
             shard,
+            sinks: RefCell::default(),
             waiting: RefCell::default(),
         })
     }
 
+    /// The sink that stands for a place, made where there is none.
+    pub(crate) fn sink(&self, place: &AccessLogSink) -> Rc<Sink> {
+        let mut sinks = self.sinks.borrow_mut();
+        if let Some(sink) = sinks.get(place).and_then(Weak::upgrade) {
+            return sink;
+        }
+        sinks.retain(|_, sink| sink.strong_count() > 0);
+        let sink = Rc::new(Sink {
+            place: place.clone(),
+            lines: RefCell::default(),
+        });
+        sinks.insert(place.clone(), Rc::downgrade(&sink));
+        sink
+    }
+
     /// Lets `write` append a line for `sink`. Must run on a worker.
-    pub(crate) fn append(self: &Rc<Self>, sink: &AccessLogSink, write: impl FnOnce(&mut String)) {
+    pub(crate) fn append(self: &Rc<Self>, sink: &Rc<Sink>, write: impl FnOnce(&mut String)) {
+        let mut lines = sink.lines.borrow_mut();
+        if lines.is_empty() {
+            self.wait_for(sink);
+        }
+        write(&mut lines);
+        self.writer.written.increment(&self.shard);
+        if lines.len() >= BATCH {
+            self.send(&sink.place, &mut lines);
+        }
+    }
+
+    /// Notes that lines wait for `sink`, and hands them over in a while.
+    fn wait_for(self: &Rc<Self>, sink: &Rc<Sink>) {
         let mut waiting = self.waiting.borrow_mut();
-        if waiting.iter().all(|waiting| waiting.lines.is_empty()) {
+        if waiting.is_empty() {
             let outbox = Rc::clone(self);
             tokio::task::spawn_local(async move {
                 tokio::time::sleep(DELAY).await;
                 outbox.hand_over();
             });
         }
-        let known = waiting.iter().position(|known| is_same(&known.sink, sink));
-        let at = known.unwrap_or_else(|| {
-            waiting.push(Waiting {
-                sink: sink.clone(),
-                lines: String::new(),
-            });
-            waiting.len() - 1
-        });
-        let buffer = &mut waiting[at].lines;
-        write(buffer);
-        self.writer.written.increment(&self.shard);
-        if buffer.len() >= BATCH {
-            self.send(sink, buffer);
+        // a batch that was full went out without waiting; its sink is here still
+        if !waiting.iter().any(|known| Rc::ptr_eq(known, sink)) {
+            waiting.push(Rc::clone(sink));
         }
     }
 
     fn hand_over(&self) {
-        for Waiting { sink, lines } in self.waiting.borrow_mut().iter_mut() {
-            self.send(sink, lines);
+        for sink in self.waiting.borrow_mut().drain(..) {
+            self.send(&sink.place, &mut sink.lines.borrow_mut());
         }
     }
 
-    fn send(&self, sink: &AccessLogSink, buffer: &mut String) {
-        if buffer.is_empty() {
+    fn send(&self, place: &AccessLogSink, lines: &mut String) {
+        if lines.is_empty() {
             return;
         }
-        let room = String::with_capacity(buffer.len());
-        let batch = std::mem::replace(buffer, room);
-        let sent = self.writer.queue.try_send((sink.clone(), batch));
+        let room = String::with_capacity(lines.len());
+        let batch = std::mem::replace(lines, room);
+        let sent = self.writer.queue.try_send((place.clone(), batch));
         if let Err(TrySendError::Full((_, batch)) | TrySendError::Disconnected((_, batch))) = sent {
             let lines = batch.bytes().filter(|byte| *byte == b'\n').count() as u64;
             self.writer.dropped.add(&self.shard, lines);
         }
-    }
-}
-
-/// Whether it is the same sink, where paths are the same if they are written alike.
-fn is_same(one: &AccessLogSink, other: &AccessLogSink) -> bool {
-    match (one, other) {
-        (AccessLogSink::File(one), AccessLogSink::File(other)) => {
-            one.as_os_str() == other.as_os_str()
-        }
-        (AccessLogSink::Stdout, AccessLogSink::Stdout)
-        | (AccessLogSink::Stderr, AccessLogSink::Stderr) => true,
-        (AccessLogSink::File(_) | AccessLogSink::Stdout | AccessLogSink::Stderr, _) => false,
     }
 }
 
@@ -163,5 +173,83 @@ fn write_file(
     match slot {
         Some(file) => file.write_all(bytes).inspect_err(|_| *slot = None),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An outbox whose batches the test takes, and its shard's registry.
+    fn outbox() -> (Rc<Outbox>, Receiver<Batch>) {
+        let registry = Registry::new();
+        let (queue, batches) = sync_channel(QUEUE);
+        let counter = |stat| registry.counter(Series::scope("access_log_file", stat));
+        let writer = Writer {
+            queue,
+            written: counter("write_total_buffered"),
+            dropped: counter("write_dropped"),
+        };
+        (Outbox::new(writer, registry.shard()), batches)
+    }
+
+    fn on_a_worker(work: impl FnOnce()) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, async { work() });
+    }
+
+    fn file(path: &str) -> AccessLogSink {
+        AccessLogSink::File(path.into())
+    }
+
+    #[test]
+    fn lines_of_logs_that_go_to_one_place_keep_their_order() {
+        on_a_worker(|| {
+            let (outbox, batches) = outbox();
+            let one = outbox.sink(&file("/a"));
+            let (other, same) = (outbox.sink(&file("/b")), outbox.sink(&file("/a")));
+            outbox.append(&one, |out| out.push_str("1\n"));
+            outbox.append(&other, |out| out.push_str("2\n"));
+            outbox.append(&same, |out| out.push_str("3\n"));
+            outbox.hand_over();
+            let sent: Vec<_> = batches.try_iter().collect();
+            let lines = |path, text: &str| (file(path), text.to_owned());
+            assert_eq!(sent, [lines("/a", "1\n3\n"), lines("/b", "2\n")]);
+        });
+    }
+
+    #[test]
+    fn what_comes_after_a_full_batch_waits_once() {
+        on_a_worker(|| {
+            let (outbox, batches) = outbox();
+            let sink = outbox.sink(&AccessLogSink::Stdout);
+            let long = "x".repeat(BATCH);
+            outbox.append(&sink, |out| out.push_str(&long));
+            assert_eq!(batches.try_iter().count(), 1);
+            outbox.append(&sink, |out| out.push_str("after\n"));
+            assert_eq!(outbox.waiting.borrow().len(), 1);
+            outbox.hand_over();
+            let sent: Vec<_> = batches.try_iter().map(|(_, lines)| lines).collect();
+            assert_eq!(sent, ["after\n"]);
+        });
+    }
+
+    #[test]
+    fn a_sink_is_forgotten_with_its_last_log_but_its_lines_are_not() {
+        on_a_worker(|| {
+            let (outbox, batches) = outbox();
+            for number in 0..100 {
+                let sink = outbox.sink(&file(&format!("/{number}")));
+                outbox.append(&sink, |out| out.push_str("line\n"));
+                drop(sink);
+                outbox.hand_over();
+            }
+            assert!(outbox.waiting.borrow().is_empty());
+            assert_eq!(outbox.sinks.borrow().len(), 1);
+            assert_eq!(batches.try_iter().count(), 100);
+        });
     }
 }

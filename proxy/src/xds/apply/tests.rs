@@ -7,7 +7,7 @@ use xds_proto::resource::{pack_any, unpack_bytes};
 
 use crate::xds::wire::Body;
 
-mod allocations;
+pub(crate) mod allocations;
 mod complete;
 mod memory;
 mod refusals;

@@ -41,7 +41,7 @@ pub(super) fn live() -> i64 {
 }
 
 /// How many allocations the work makes on this thread.
-pub(super) fn counted(work: impl FnOnce()) -> u64 {
+pub(crate) fn counted(work: impl FnOnce()) -> u64 {
     let before = COUNT.with(Cell::get);
     work();
     COUNT.with(Cell::get) - before
