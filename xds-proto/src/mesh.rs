@@ -16,5 +16,5 @@ pub use policy::{
     MeshTls, OutboundPolicyMode, OutboundTrafficPolicy, PathNormalization, PathNormalizationMode,
     TcpKeepalive, TlsVersion,
 };
-pub use proxy::{ProxyConfig, ProxyImage};
+pub use proxy::{ProxyConfig, ProxyImage, ProxyStatsMatcher};
 pub use unhonoured::Rest;

@@ -16,11 +16,8 @@ const REFUSED: [(&str, &str); 1] = [(
 )];
 
 /// Annotations that tune statistics or image variants; a pod works without them.
-const NOT_HONOURED: [&str; 15] = [
+const NOT_HONOURED: [&str; 12] = [
     annotation::PROXY_IMAGE_TYPE,
-    annotation::STATS_INCLUSION_PREFIXES,
-    annotation::STATS_INCLUSION_SUFFIXES,
-    annotation::STATS_INCLUSION_REGEXPS,
     annotation::STATS_HISTOGRAM_BUCKETS,
     annotation::STATS_HISTOGRAM_BINS,
     annotation::STATS_FLUSH_INTERVAL,

@@ -55,7 +55,11 @@ fn invalid_annotations_are_refused_by_name() {
 
 #[test]
 fn annotations_that_are_not_honoured_are_warned_about_by_name() {
-    let (_, warnings) = settings(&[("sidecar.istio.io/statsHistogramBuckets", "{}")]).unwrap();
+    let (_, warnings) = settings(&[
+        ("sidecar.istio.io/statsHistogramBuckets", "{}"),
+        ("sidecar.istio.io/statsInclusionPrefixes", "cluster."),
+    ])
+    .unwrap();
     assert_eq!(warnings.len(), 1);
     assert!(
         warnings[0].contains("sidecar.istio.io/statsHistogramBuckets"),

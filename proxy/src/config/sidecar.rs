@@ -18,12 +18,12 @@ use super::ads::StreamConfig;
 use super::bootstrap::Bootstrap;
 use super::not_honoured::NotHonoured;
 use super::source::Source;
-use crate::telemetry::metrics::StatsConfig;
 use crate::xds::Dialect;
 
 mod cluster;
 mod node;
 mod pod_info;
+mod stats;
 
 /// The name that a control plane's certificate carries where its address is only an IP.
 const ISTIOD_HOST: &str = "istiod.istio-system.svc";
@@ -114,6 +114,18 @@ pub enum InvalidSidecar {
         name: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A pattern of statistics is none.
+    #[error(
+        "{field}: {pattern:?} is not a regular expression: {error}; correct it, or keep statistics by prefix"
+    )]
+    Statistics {
+        /// The annotation or field.
+        field: &'static str,
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        error: regex::Error,
     },
 }
 
@@ -263,6 +275,7 @@ fn bootstrap(
         ..Default::default()
     };
     Ok(Bootstrap {
+        stats: stats::read(env, &node, proxy_config)?,
         node,
         listeners: Vec::new(),
         clusters: vec![xds, authority],
@@ -276,7 +289,6 @@ fn bootstrap(
         }),
         lds: Some(Source::Ads),
         cds: Some(Source::Ads),
-        stats: StatsConfig::default(),
         admin: Some(([127, 0, 0, 1], proxy_config.proxy_admin_port()).into()),
         not_honoured: not_honoured(proxy_config),
         message,
@@ -322,6 +334,10 @@ fn port_variable(env: &Environment, name: &str) -> Option<u16> {
     var(env, name).and_then(|value| value.parse().ok())
 }
 
+fn exits_on_zero_connections(env: &Environment) -> bool {
+    var(env, "EXIT_ON_ZERO_ACTIVE_CONNECTIONS") == Some("true")
+}
+
 fn drain_config(
     env: &Environment,
     proxy_config: &ProxyConfig,
@@ -335,7 +351,7 @@ fn drain_config(
     Ok(DrainConfig {
         termination_drain: duration("TERMINATION_DRAIN_DURATION_SECONDS")?
             .unwrap_or_else(|| proxy_config.termination_drain_duration()),
-        exit_on_zero_connections: var(env, "EXIT_ON_ZERO_ACTIVE_CONNECTIONS") == Some("true"),
+        exit_on_zero_connections: exits_on_zero_connections(env),
         minimum_drain: duration("MINIMUM_DRAIN_DURATION")?.unwrap_or(Duration::from_secs(5)),
     })
 }

@@ -51,6 +51,9 @@ pub struct ProxyConfig {
     /// Variant of the sidecar's image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ProxyImage>,
+    /// Statistics to keep besides those that every sidecar keeps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy_stats_matcher: Option<ProxyStatsMatcher>,
     /// Fields without a typed field above.
     #[serde(flatten)]
     pub rest: Rest,
@@ -63,6 +66,24 @@ pub struct ProxyImage {
     /// Suffix of the image's tag, such as `distroless`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_type: Option<String>,
+    /// Fields without a typed field above.
+    #[serde(flatten)]
+    pub rest: Rest,
+}
+
+/// Statistics to keep, by Envoy's dotted names; `{pod_ip}` stands for each address of the pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ProxyStatsMatcher {
+    /// Beginnings of names.
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    pub inclusion_prefixes: Vec<String>,
+    /// Ends of names.
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    pub inclusion_suffixes: Vec<String>,
+    /// Regular expressions of whole names.
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    pub inclusion_regexps: Vec<String>,
     /// Fields without a typed field above.
     #[serde(flatten)]
     pub rest: Rest,
@@ -89,7 +110,6 @@ const KNOWN: &[&str] = &[
     "privateKeyProvider",
     "proxyBootstrapTemplatePath",
     "proxyHeaders",
-    "proxyStatsMatcher",
     "readinessProbe",
     "runtimeValues",
     "sds",
@@ -159,6 +179,7 @@ impl ProxyConfig {
                 .or(self.hold_application_until_proxy_starts),
             interception_mode: above.interception_mode.or(self.interception_mode),
             image: above.image.or(self.image),
+            proxy_stats_matcher: above.proxy_stats_matcher.or(self.proxy_stats_matcher),
             rest: self.rest.into_iter().chain(above.rest).collect(),
         }
     }
@@ -174,6 +195,9 @@ impl ProxyConfig {
         found.rest(&self.rest, KNOWN);
         if let Some(image) = &self.image {
             found.below("image").rest(&image.rest, &[]);
+        }
+        if let Some(matcher) = &self.proxy_stats_matcher {
+            found.below("proxyStatsMatcher").rest(&matcher.rest, &[]);
         }
     }
 }
@@ -217,6 +241,20 @@ mod tests {
             "{concurrency: 0, drainDuration: 9s, proxyMetadata: {A: '1', B: '2'}, tracing: {sampling: 2}}",
         );
         assert_eq!(both, expected);
+    }
+
+    #[test]
+    fn statistics_to_keep_are_read_and_what_is_misspelt_is_named() {
+        let proxy = read(
+            "{proxyStatsMatcher: {inclusionPrefixes: [cluster.out], inclusionRegexps: null, inclusionSufixes: [x]}}",
+        );
+        let matcher = proxy.proxy_stats_matcher.as_ref().expect("is set");
+        assert_eq!(matcher.inclusion_prefixes, ["cluster.out"]);
+        assert!(matcher.inclusion_regexps.is_empty());
+        assert_eq!(
+            proxy.not_honoured(),
+            ["proxyStatsMatcher.inclusionSufixes (no such field)"]
+        );
     }
 
     #[test]
