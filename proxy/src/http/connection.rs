@@ -160,7 +160,15 @@ impl<'a> Exchange<'a> {
         self.wants_introduction = false;
         self.cookies.clear();
         self.framing = Framing::Empty;
+        self.close = false;
         self.record = Record::new(self.downstream.local.worker.now());
+    }
+}
+
+impl Exchange<'_> {
+    /// Whether its heads have grown beyond what is worth keeping.
+    pub(crate) fn is_large(&self) -> bool {
+        is_large(&self.request.fields) || is_large(&self.response.fields)
     }
 }
 
@@ -191,6 +199,10 @@ const KEPT: usize = 64;
 /// Bytes of a head beyond which it is not kept.
 const LARGEST_KEPT: usize = 8 * 1024;
 
+fn is_large(fields: &Fields) -> bool {
+    fields.buffer().len() > LARGEST_KEPT
+}
+
 impl Spares {
     fn take(&self) -> Spare {
         self.0.borrow_mut().pop().unwrap_or_default()
@@ -198,8 +210,8 @@ impl Spares {
 
     fn give(&self, mut spare: Spare) {
         let mut spares = self.0.borrow_mut();
-        let large = |fields: &Fields| fields.buffer().len() > LARGEST_KEPT;
-        if spares.len() == KEPT || large(&spare.request.fields) || large(&spare.response.fields) {
+        let large = is_large(&spare.request.fields) || is_large(&spare.response.fields);
+        if spares.len() == KEPT || large {
             return;
         }
         spare.request.clear();

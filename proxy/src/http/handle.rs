@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use ::http::StatusCode;
 use bytes::Bytes;
@@ -205,7 +205,6 @@ fn poll_body(
     if let Some(body) = body.take() {
         down.send_data(cx, Piece::Shared(body))?;
     }
-    ready!(down.poll_flush(cx))?;
     down.send_end(&Fields::default())?;
     down.poll_flush(cx)
 }

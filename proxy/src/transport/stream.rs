@@ -80,6 +80,14 @@ impl Stream {
         }
     }
 
+    /// From now on reads more than it is asked for; under TLS it always does.
+    pub(crate) fn read_ahead(&mut self) {
+        match self {
+            Stream::Plain(socket) => socket.read_ahead(),
+            Stream::Tls(_) => {}
+        }
+    }
+
     /// Ready when a read may return something. Under TLS it may also have been a record without application data: a
     /// read after it may be pending.
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -184,10 +184,13 @@ impl Channel {
                 connection.send_request(head, framing, persistence);
                 Ok((Leg::Http1(connection), Lease::Http1(ticket)))
             }
-            Kind::Http2(mut sender, guard) => match stream::open(&mut sender, head, framing)? {
-                Some(stream) => Ok((Leg::Http2(stream), Lease::Http2 { _stream: guard })),
-                None => Err(h2::Error::from(h2::Reason::PROTOCOL_ERROR).into()),
-            },
+            Kind::Http2(mut sender, guard) => {
+                let place = guard.connection().place();
+                match stream::open(&mut sender, head, framing, place)? {
+                    Some(stream) => Ok((Leg::Http2(stream), Lease::Http2 { _stream: guard })),
+                    None => Err(h2::Error::from(h2::Reason::PROTOCOL_ERROR).into()),
+                }
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::http::codec::h2::keepalive::Keepalive;
 use crate::http::codec::h2::{SEND_BUFFER, Windows};
 use crate::http::config::Http2Options;
 use crate::http::deadline::Deadline;
+use crate::http::head::map::Place;
 use crate::http::route::action::Priority;
 use crate::transport::Stream;
 use crate::worker;
@@ -86,7 +87,7 @@ impl Multiplexed {
     /// Speaks HTTP/2; the connection runs in a task of its own on this thread.
     pub(super) async fn open(opened: Opened<'_>) -> Result<Rc<Self>, h2::Error> {
         let Opened {
-            io,
+            mut io,
             facts,
             life,
             options,
@@ -94,6 +95,7 @@ impl Multiplexed {
             until,
             home,
         } = opened;
+        io.read_ahead();
         let (io, flusher) = coalesce(io);
         let (sender, mut connection) = builder(options).handshake::<_, Bytes>(io).await?;
         let keepalive = Keepalive::new(options.keepalive, || connection.ping_pong());
@@ -154,6 +156,14 @@ impl Multiplexed {
         by_requests || self.limits.duration.is_some_and(by_age)
     }
 
+    /// Where the request stands that is about to be sent.
+    pub(super) fn place(&self) -> Place {
+        match self.requests.get() {
+            0 | 1 => Place::First,
+            _ => Place::Later,
+        }
+    }
+
     /// Since when it has had no stream.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         (self.streams.get() == 0).then(|| self.used.get())
@@ -209,6 +219,7 @@ where
 {
     let mut silence = Some(Deadline::default());
     poll_fn(|cx| {
+        flusher.listen();
         if keepalive.poll(cx).is_ready() {
             let lost = "the peer did not answer a PING in time";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, lost)));

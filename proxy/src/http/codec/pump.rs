@@ -86,11 +86,12 @@ impl Pump {
                 Poll::Ready(Ok(Some(piece))) => {
                     let count = self.pass(cx, piece, sink)?;
                     source.release(count);
+                    // Then the end leaves with the last bytes.
+                    if source.is_read() {
+                        self.end(source, sink)?;
+                    }
                 }
-                Poll::Ready(Ok(None)) => {
-                    sink.send_end(source.trailers()).map_err(PumpError::Sink)?;
-                    self.ended = true;
-                }
+                Poll::Ready(Ok(None)) => self.end(source, sink)?,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(PumpError::Source(error))),
                 Poll::Pending => break,
             }
@@ -100,6 +101,11 @@ impl Pump {
             Poll::Ready(Ok(())) if self.ended => Poll::Ready(Ok(())),
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
         }
+    }
+
+    fn end(&mut self, source: &Leg, sink: &mut Leg) -> Result<(), PumpError> {
+        self.ended = true;
+        sink.send_end(source.trailers()).map_err(PumpError::Sink)
     }
 
     fn pass(

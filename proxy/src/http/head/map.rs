@@ -11,8 +11,43 @@ use super::name::KnownName;
 /// Names that HTTP/2 forbids (RFC 9113 section 8.2.2) must be gone already. A field that `http` refuses was never let
 /// in by a codec.
 pub fn to_map(fields: &Fields) -> HeaderMap {
-    let shared = Bytes::copy_from_slice(fields.buffer());
-    let mut map = HeaderMap::with_capacity(fields.len() + 4);
+    to_map_and(fields, [], Place::Later).0
+}
+
+/// Where a message stands among those of its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The receiver knows no names yet but those that everybody knows.
+    First,
+    /// Somewhere behind.
+    Later,
+}
+
+/// Like [`to_map`], with `texts` in the same shared copy.
+pub(crate) fn to_map_and<const N: usize>(
+    fields: &Fields,
+    texts: [&str; N],
+    place: Place,
+) -> (HeaderMap, [Bytes; N]) {
+    let len = texts.iter().map(|text| text.len()).sum::<usize>();
+    let mut copy = Vec::with_capacity(fields.buffer().len() + len);
+    copy.extend_from_slice(fields.buffer());
+    for text in texts {
+        copy.extend_from_slice(text.as_bytes());
+    }
+    let shared = Bytes::from(copy);
+    let mut end = fields.buffer().len();
+    let texts = texts.map(|text| {
+        let start = end;
+        end += text.len();
+        shared.slice(start..end)
+    });
+    (from_shared(fields, &shared, place), texts)
+}
+
+/// `shared` begins with the buffer of `fields`.
+fn from_shared(fields: &Fields, shared: &Bytes, place: Place) -> HeaderMap {
+    let mut map = HeaderMap::with_capacity(fields.len());
     for (name, value) in fields.spans() {
         let known = name.known;
         let Some(name) = http_name(&name) else {
@@ -21,27 +56,26 @@ pub fn to_map(fields: &Fields) -> HeaderMap {
         let Ok(mut value) = HeaderValue::from_maybe_shared(shared.slice(value.range())) else {
             continue;
         };
-        value.set_sensitive(known.is_some_and(is_seldom_repeated));
+        let keep_out = known.is_some_and(|known| stays_out(known, value.as_bytes(), place));
+        value.set_sensitive(keep_out);
         map.append(name, value);
     }
     map
 }
 
-/// Whether nearly every message has another value: in HPACK's table (RFC 7541 section 7.1.3) it would only push out what
-/// comes again.
-fn is_seldom_repeated(known: KnownName) -> bool {
+/// Whether a value stays out of HPACK's table (RFC 7541 section 7.1.3): nearly every message has another one, which would
+/// only push out what comes again. The first message lets them in all the same, so that the table has their names, and
+/// single digits do come again.
+fn stays_out(known: KnownName, value: &[u8], place: Place) -> bool {
     use KnownName::{
         ContentLength, Traceparent, XB3Spanid, XB3Traceid, XEnvoyUpstreamServiceTime, XRequestId,
     };
-    matches!(
+    let differs = matches!(
         known,
-        ContentLength
-            | Traceparent
-            | XB3Spanid
-            | XB3Traceid
-            | XEnvoyUpstreamServiceTime
-            | XRequestId
-    )
+        Traceparent | XB3Spanid | XB3Traceid | XEnvoyUpstreamServiceTime | XRequestId
+    );
+    // The name of a length is in the table that everybody has.
+    known == ContentLength || differs && place == Place::Later && value.len() > 1
 }
 
 /// Appends all fields of `map`.

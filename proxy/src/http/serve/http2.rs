@@ -1,17 +1,23 @@
 //! An HTTP/2 connection: its streams run concurrently inside one task.
 
+mod slots;
+mod turn;
+
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ::http::{Request, StatusCode};
 use bytes::Bytes;
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use h2::RecvStream;
 use h2::server::{Builder, SendResponse};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::coop::has_budget_remaining;
 
+use self::slots::{Desk, Slots};
+use self::turn::Turns;
 use super::PREFACE_TIMEOUT;
 use crate::http::codec::h1::connection::Connection;
 use crate::http::codec::h2::coalesce::coalesce;
@@ -26,14 +32,25 @@ use crate::http::local_reply::LocalReply;
 use crate::telemetry::access_log::ResponseFlags;
 use crate::transport::Stream;
 
+/// A connection that has been idle for so long keeps no memory for streams.
+const REST: Duration = Duration::from_secs(1);
+
+/// Times that a connection looks after what its streams did before others get their turn.
+const ROUNDS: usize = 8;
+
+/// A stream that a client has opened.
+type Opened = (Request<RecvStream>, SendResponse<Bytes>);
+
 /// Serves HTTP/2 on a socket from which nothing was read.
-pub(super) async fn serve(stream: Stream, downstream: &Downstream) {
+pub(super) async fn serve(mut stream: Stream, downstream: &Downstream) {
+    stream.read_ahead();
     run(stream, downstream).await;
 }
 
 /// Serves HTTP/2 on a connection whose first bytes wait in its buffer.
 pub(super) async fn serve_connection(connection: Connection<Stream>, downstream: &Downstream) {
-    let (stream, ahead) = connection.into_parts();
+    let (mut stream, ahead) = connection.into_parts();
+    stream.read_ahead();
     run(
         Prefixed {
             ahead,
@@ -60,30 +77,47 @@ async fn run<IO: AsyncRead + AsyncWrite + Unpin>(io: IO, downstream: &Downstream
     };
     let rules = downstream.site.config.http2.keepalive;
     let mut keepalive = Keepalive::new(rules, || connection.ping_pong());
-    let mut streams = FuturesUnordered::new();
+    let mut streams = Slots::new();
+    let turns = Turns::new();
+    let mut rest = Deadline::default();
     let mut drain = std::pin::pin!(downstream.draining());
     let mut lifetime = Lifetime::new(downstream);
     let listens = poll_fn(|cx| {
-        loop {
-            let mut progress = false;
-            match connection.poll_accept(cx) {
-                Poll::Ready(Some(Ok((request, respond)))) => {
-                    progress = true;
-                    // One allocation per stream: the list keeps its futures apart from each other.
-                    streams.push(serve_stream(request, respond, downstream));
-                }
-                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(true),
-                Poll::Pending => {}
-            }
-            while let Poll::Ready(Some(())) = streams.poll_next_unpin(cx) {
-                progress = true;
+        flusher.listen();
+        turns.begin(cx.waker());
+        let mut inner = Context::from_waker(turns.waker());
+        let mut rounds = 0;
+        let over = loop {
+            if streams.poll(&inner) {
                 lifetime.idle_since = downstream.local.worker.now();
             }
-            if !progress {
-                break;
+            // What the streams have for the connection, it takes now.
+            turns.was_woken();
+            match connection.poll_accept(&mut inner) {
+                Poll::Ready(Some(Ok(opened))) => {
+                    streams.give(opened, |desk| serve_streams(desk, downstream));
+                }
+                Poll::Ready(Some(Err(_)) | None) => break true,
+                Poll::Pending if !streams.are_ready() && !turns.was_woken() => break false,
+                Poll::Pending if rounds == ROUNDS || !has_budget_remaining() => {
+                    cx.waker().wake_by_ref();
+                    break false;
+                }
+                Poll::Pending => rounds += 1,
+            }
+        };
+        turns.end();
+        if over {
+            return Poll::Ready(true);
+        }
+        let idle = streams.busy() == 0;
+        if idle && streams.has_free() {
+            let until = Some(lifetime.idle_since + REST);
+            if rest.poll(cx, until).is_ready() {
+                streams.shrink();
             }
         }
-        match lifetime.poll(cx, drain.as_mut(), (streams.is_empty(), flusher.sent())) {
+        match lifetime.poll(cx, drain.as_mut(), (idle, flusher.sent())) {
             Poll::Ready(Due::Goodbye) => {
                 connection.graceful_shutdown();
                 cx.waker().wake_by_ref();
@@ -202,23 +236,35 @@ fn builder(downstream: &Downstream) -> Builder {
     builder
 }
 
-async fn serve_stream(
-    request: Request<RecvStream>,
-    respond: SendResponse<Bytes>,
-    downstream: &Downstream,
-) {
-    let (parts, recv) = request.into_parts();
+/// Serves one stream after the other.
+async fn serve_streams(desk: Rc<Desk<Opened>>, downstream: &Downstream) {
+    let mut opened = poll_fn(|_| desk.poll_next()).await;
     let mut exchange = Exchange::new(downstream);
+    loop {
+        serve_stream(opened, &mut exchange).await;
+        if exchange.is_large() {
+            exchange = Exchange::new(downstream);
+        } else {
+            // What it holds of clusters and endpoints must not wait for the next stream.
+            exchange.restart();
+        }
+        opened = poll_fn(|_| desk.poll_next()).await;
+        exchange.record.start = downstream.local.worker.now();
+    }
+}
+
+async fn serve_stream((request, respond): Opened, exchange: &mut Exchange<'_>) {
+    let (parts, recv) = request.into_parts();
     let read = head::read_request(&parts, &mut exchange.request);
     let stream = Http2Stream::accepted(respond, recv);
     exchange.framing = stream.framing(&exchange.request.fields);
     let mut leg = Leg::Http2(stream);
     let ending = match read {
-        Ok(()) => handle::handle(&mut exchange, &mut leg).await,
+        Ok(()) => handle::handle(exchange, &mut leg).await,
         Err(invalid) => {
             let reply = LocalReply::new(StatusCode::BAD_REQUEST, "", invalid.to_string())
                 .flag(ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR);
-            handle::refuse(&mut exchange, &mut leg, reply).await;
+            handle::refuse(exchange, &mut leg, reply).await;
             Ending::Close
         }
     };

@@ -1,5 +1,5 @@
-//! Batched writes: the `h2` crate writes frame by frame, each a system call and under TLS a record. Here its writes are
-//! collected, and the task that polls the connection sends them after each poll.
+//! Batched reads and writes: the `h2` crate writes frame by frame, each a system call and under TLS a record, and reads
+//! 8 KiB at a time. Here its writes are collected, and the task that polls the connection sends them after each poll.
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
@@ -8,11 +8,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop::has_budget_remaining;
 
-/// Above this the `h2` crate has to wait.
-const FULL: usize = 64 * 1024;
-/// Memory that an idle connection keeps.
-const KEPT: usize = 4 * 1024;
+use crate::transport::buffer::{ReadAhead as Queue, Size};
 
 /// The I/O that the `h2` crate gets.
 #[derive(Debug)]
@@ -25,41 +23,52 @@ pub(crate) struct Flusher<IO>(Rc<RefCell<Inner<IO>>>);
 #[derive(Debug)]
 struct Inner<IO> {
     io: IO,
-    queue: Vec<u8>,
-    written: usize,
+    /// What waits to be written; holds a buffer only while there is something. When it is full, the `h2` crate has to wait.
+    queue: Queue,
     /// Bytes that the socket has taken.
     sent: u64,
     /// The other side has sent something.
     read: bool,
+    /// In a turn of the driver: whether nothing more was there to read, so that nobody needs to ask again.
+    dry: Option<bool>,
 }
 
 /// Splits `io` into the part that the `h2` crate gets and the part that its driver keeps.
 pub(crate) fn coalesce<IO>(io: IO) -> (Coalesced<IO>, Flusher<IO>) {
     let inner = Rc::new(RefCell::new(Inner {
         io,
-        queue: Vec::new(),
-        written: 0,
+        queue: Queue::default(),
         sent: 0,
         read: false,
+        dry: None,
     }));
     (Coalesced(Rc::clone(&inner)), Flusher(inner))
 }
 
 impl<IO: AsyncWrite + Unpin> Inner<IO> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.written < self.queue.len() {
-            match ready!(Pin::new(&mut self.io).poll_write(cx, &self.queue[self.written..]))? {
+        while !self.queue.is_empty() {
+            match ready!(Pin::new(&mut self.io).poll_write(cx, self.queue.bytes()))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 count => {
-                    self.written += count;
+                    self.queue.consume(count);
                     self.sent += count as u64;
                 }
             }
         }
-        self.queue.clear();
-        self.queue.shrink_to(KEPT);
-        self.written = 0;
         Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    /// Takes as much of `bytes` as there is room for.
+    fn collect(&mut self, bytes: &[u8]) -> usize {
+        if bytes.is_empty() || self.queue.is_full() {
+            return 0;
+        }
+        let room = self.queue.spare(Size::Usual);
+        let count = bytes.len().min(room.len());
+        room[..count].copy_from_slice(&bytes[..count]);
+        self.queue.filled(count);
+        count
     }
 }
 
@@ -72,6 +81,11 @@ impl<IO: AsyncWrite + Unpin> Flusher<IO> {
         } else {
             inner.poll_drain(cx)
         }
+    }
+
+    /// Begins a turn of the driver, with one waker to its end.
+    pub(crate) fn listen(&self) {
+        self.0.borrow_mut().dry = Some(false);
     }
 
     /// Bytes that the socket has taken.
@@ -92,8 +106,15 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Coalesced<IO> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let mut inner = self.0.borrow_mut();
+        if inner.dry == Some(true) {
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
-        ready!(Pin::new(&mut inner.io).poll_read(cx, buf))?;
+        let outcome = Pin::new(&mut inner.io).poll_read(cx, buf);
+        // A reader that has had its share of the thread is told to wait although there may be more.
+        let dry = outcome.is_pending() && has_budget_remaining();
+        inner.dry = inner.dry.map(|_| dry);
+        ready!(outcome)?;
         inner.read |= buf.filled().len() > before;
         Poll::Ready(Ok(()))
     }
@@ -114,13 +135,18 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Coalesced<IO> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let mut inner = self.0.borrow_mut();
-        if inner.queue.len() >= FULL {
+        if inner.queue.is_full() {
             ready!(inner.poll_drain(cx))?;
         }
+        let mut taken = 0;
         for slice in slices {
-            inner.queue.extend_from_slice(slice);
+            let count = inner.collect(slice);
+            taken += count;
+            if count < slice.len() {
+                break;
+            }
         }
-        Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
+        Poll::Ready(Ok(taken))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -164,7 +190,7 @@ mod tests {
     async fn a_full_queue_makes_the_writer_wait() {
         let (ours, _theirs) = tokio::io::duplex(16);
         let (mut io, _flusher) = coalesce(ours);
-        let big = vec![0; FULL];
+        let big = vec![0; Size::Usual.bytes()];
         io.write_all(&big).await.expect("queued");
         let mut cx = Context::from_waker(std::task::Waker::noop());
         assert!(Pin::new(&mut io).poll_write(&mut cx, b"x").is_pending());

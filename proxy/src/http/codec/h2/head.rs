@@ -2,9 +2,9 @@
 
 use ::http::uri::{Authority, PathAndQuery, Scheme as HttpScheme};
 use ::http::{Method, Request, Response, Uri, request, response};
-use bytes::Bytes;
 
 use crate::http::codec::h1::request::authority;
+use crate::http::head::map::Place;
 use crate::http::head::{KnownName, RequestHead, ResponseHead, Scheme, Version, map};
 
 /// A request head that HTTP/2 allows and this proxy does not.
@@ -83,24 +83,23 @@ fn join_cookies(head: &mut RequestHead) {
 }
 
 /// The request as the `h2` crate wants it; `None` when path or authority do not fit a URI.
-pub(crate) fn write_request(head: &RequestHead) -> Option<Request<()>> {
+pub(crate) fn write_request(head: &RequestHead, place: Place) -> Option<Request<()>> {
+    let texts = [head.authority(), head.path()];
+    let (fields, [authority, path]) = map::to_map_and(&head.fields, texts, place);
     let mut uri = ::http::uri::Parts::default();
-    uri.authority = Some(
-        Authority::from_maybe_shared(Bytes::copy_from_slice(head.authority().as_bytes())).ok()?,
-    );
+    uri.authority = Some(Authority::from_maybe_shared(authority).ok()?);
     if head.method != Method::CONNECT {
         uri.scheme = Some(match head.scheme {
             Scheme::Http => HttpScheme::HTTP,
             Scheme::Https => HttpScheme::HTTPS,
         });
-        let path = Bytes::copy_from_slice(head.path().as_bytes());
         uri.path_and_query = Some(PathAndQuery::from_maybe_shared(path).ok()?);
     }
     let mut request = Request::new(());
     *request.method_mut() = head.method.clone();
     *request.uri_mut() = Uri::from_parts(uri).ok()?;
     *request.version_mut() = ::http::Version::HTTP_2;
-    *request.headers_mut() = map::to_map(&head.fields);
+    *request.headers_mut() = fields;
     Some(request)
 }
 
@@ -114,11 +113,11 @@ pub(crate) fn read_response(parts: &response::Parts, head: &mut ResponseHead) {
 }
 
 /// The response as the `h2` crate wants it.
-pub(crate) fn write_response(head: &ResponseHead) -> Response<()> {
+pub(crate) fn write_response(head: &ResponseHead, place: Place) -> Response<()> {
     let mut response = Response::new(());
     *response.status_mut() = head.status;
     *response.version_mut() = ::http::Version::HTTP_2;
-    *response.headers_mut() = map::to_map(&head.fields);
+    *response.headers_mut() = map::to_map_and(&head.fields, [], place).0;
     response
 }
 
@@ -182,7 +181,7 @@ mod tests {
     fn a_request_survives_both_ways() {
         let mut head = RequestHead::new(Method::POST, "a.example:8080", "/x?y=z");
         head.fields.append_raw(b"X-Tenant", b"t");
-        let request = write_request(&head).expect("fits");
+        let request = write_request(&head, Place::First).expect("fits");
         let again = read(request).expect("accepted");
         assert_eq!(
             (again.authority(), again.path()),

@@ -9,6 +9,7 @@ use h2::{RecvStream, SendStream};
 
 use super::head;
 use crate::http::codec::h1::Framing;
+use crate::http::head::map::Place;
 use crate::http::head::{Fields, KnownName, RequestHead, ResponseHead, map};
 
 /// One stream.
@@ -19,6 +20,8 @@ pub(crate) struct Stream {
     send: Option<SendStream<Bytes>>,
     /// Taken from the other side, and not yet covered by flow-control capacity.
     held: Bytes,
+    /// The message ends with what is held.
+    last: bool,
     written: bool,
     read: bool,
     /// Trailers of the message being read.
@@ -55,6 +58,7 @@ impl Stream {
             recv,
             send,
             held: Bytes::new(),
+            last: false,
             written,
             read,
             trailers: Fields::default(),
@@ -63,7 +67,7 @@ impl Stream {
 
     /// Where the body being read ends, for a peer that speaks HTTP/1.
     pub(crate) fn framing(&self, fields: &Fields) -> Framing {
-        let ended = self.recv.as_ref().is_none_or(RecvStream::is_end_stream);
+        let ended = self.read || self.recv.is_none();
         let length = fields
             .get_str(KnownName::ContentLength)
             .and_then(|length| length.parse().ok());
@@ -83,7 +87,8 @@ impl Stream {
         let Role::Client(response) = &mut self.role else {
             return Poll::Pending;
         };
-        if let Poll::Ready(Some(informational)) = response.poll_informational(cx) {
+        // Pending means that no head of either kind is there.
+        if let Some(informational) = ready!(response.poll_informational(cx)) {
             head::read_response(&informational?.into_parts().0, head);
             return Poll::Ready(Ok(()));
         }
@@ -106,10 +111,15 @@ impl Stream {
             return Ok(());
         };
         if head.status.is_informational() {
-            return respond.send_informational(head::write_response(head));
+            return respond.send_informational(head::write_response(head, Place::Later));
         }
         let ended = body == Framing::Empty;
-        let send = respond.send_response(head::write_response(head), ended)?;
+        let place = if respond.stream_id().as_u32() == 1 {
+            Place::First
+        } else {
+            Place::Later
+        };
+        let send = respond.send_response(head::write_response(head, place), ended)?;
         self.written = ended;
         self.send = (!ended).then_some(send);
         self.role = Role::Open;
@@ -125,6 +135,7 @@ impl Stream {
             return Poll::Ready(Ok(None));
         };
         if let Some(data) = ready!(recv.poll_data(cx)) {
+            self.read = data.is_ok() && recv.is_end_stream();
             return Poll::Ready(data.map(Some));
         }
         if let Some(trailers) = ready!(recv.poll_trailers(cx))? {
@@ -149,7 +160,7 @@ impl Stream {
 
     /// Whether the message being written is over.
     pub(crate) fn is_written(&self) -> bool {
-        self.written
+        self.written && self.held.is_empty()
     }
 
     /// Takes bytes of the body; only after [`Stream::poll_room`] was ready.
@@ -159,16 +170,23 @@ impl Stream {
         }
     }
 
-    /// Takes the end of the body.
+    /// Takes the end of the body; without trailers it leaves with the last of the bytes.
     pub(crate) fn send_end(&mut self, trailers: &Fields) -> Result<(), h2::Error> {
         let Some(send) = self.send.as_mut().filter(|_| !self.written) else {
             return Ok(());
         };
         self.written = true;
-        if trailers.is_empty() {
-            send.send_data(Bytes::new(), true)
+        if !trailers.is_empty() {
+            if !self.held.is_empty() {
+                send.send_data(std::mem::take(&mut self.held), false)?;
+            }
+            return send.send_trailers(map::to_map(trailers));
+        }
+        self.last = !self.held.is_empty();
+        if self.last {
+            Ok(())
         } else {
-            send.send_trailers(map::to_map(trailers))
+            send.send_data(Bytes::new(), true)
         }
     }
 
@@ -187,7 +205,9 @@ impl Stream {
                 };
             }
             let count = capacity.min(self.held.len());
-            send.send_data(self.held.split_to(count), false)?;
+            let data = self.held.split_to(count);
+            let ends = self.last && self.held.is_empty();
+            send.send_data(data, ends)?;
         }
         Poll::Ready(Ok(()))
     }
@@ -222,8 +242,9 @@ pub(crate) fn open(
     connection: &mut h2::client::SendRequest<Bytes>,
     head: &RequestHead,
     framing: Framing,
+    place: Place,
 ) -> Result<Option<Stream>, h2::Error> {
-    let Some(request) = head::write_request(head) else {
+    let Some(request) = head::write_request(head, place) else {
         return Ok(None);
     };
     let ended = !opens_body(&head.method, framing);
