@@ -23,6 +23,10 @@ use crate::http::route::action::Priority;
 use crate::transport::Stream;
 use crate::worker;
 
+/// Streams that are opened before the server has said how many it takes: fewer than these no server should allow (RFC 9113
+/// section 6.5.2).
+const UNTIL_HEARD: usize = 100;
+
 /// One HTTP/2 connection.
 #[derive(Debug)]
 pub(crate) struct Multiplexed {
@@ -36,6 +40,8 @@ pub(crate) struct Multiplexed {
     limits: Limits,
     used: Cell<Instant>,
     closed: Rc<Cell<bool>>,
+    /// The server has said how many streams it takes.
+    heard: Rc<Cell<bool>>,
     /// The pool that it belongs to.
     home: Weak<EndpointPool>,
 }
@@ -101,9 +107,11 @@ impl Multiplexed {
         let keepalive = Keepalive::new(options.keepalive, || connection.ping_pong());
         let closed = Rc::new(Cell::new(false));
         let ended = Rc::clone(&closed);
+        let heard = Rc::<Cell<bool>>::default();
+        let hears = Rc::clone(&heard);
         let (born, priority) = (life.born, life.permit.priority());
         tokio::task::spawn_local(async move {
-            let outcome = drive(connection, keepalive, (flusher, until)).await;
+            let outcome = drive(connection, keepalive, (flusher, until), &hears).await;
             ended.set(true);
             // The place among the cluster's connections is free when the socket is closed, not before.
             drop(life);
@@ -121,6 +129,7 @@ impl Multiplexed {
             limits,
             used: Cell::new(worker::now()),
             closed,
+            heard,
             home: Rc::downgrade(home),
         }))
     }
@@ -175,7 +184,12 @@ impl Multiplexed {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        let most = self.sender.borrow().current_max_send_streams();
+        // Before the server's limit is known, the `h2` crate keeps the streams that may be too many.
+        let most = if self.heard.get() {
+            self.sender.borrow().current_max_send_streams()
+        } else {
+            usize::MAX
+        };
         let most = most.min(
             self.limits
                 .streams
@@ -195,6 +209,7 @@ fn builder(options: &Http2Options) -> Builder {
                 .initial_connection_window
                 .unwrap_or(windows.connection),
         )
+        .initial_max_send_streams(UNTIL_HEARD)
         .max_send_buffer_size(SEND_BUFFER)
         .max_header_list_size(64 * 1024)
         .enable_push(false);
@@ -213,6 +228,7 @@ async fn drive<C>(
     mut connection: C,
     mut keepalive: Keepalive,
     (flusher, until): (Flusher<Stream>, Instant),
+    heard: &Cell<bool>,
 ) -> io::Result<()>
 where
     C: Future<Output = Result<(), h2::Error>> + Unpin,
@@ -228,7 +244,10 @@ where
         if let Poll::Ready(Err(error)) = flusher.poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
-        silence.take_if(|_| flusher.has_read());
+        if silence.is_some() && flusher.has_read() {
+            silence = None;
+            heard.set(true);
+        }
         let late = |timer: &mut Deadline| timer.poll(cx, Some(until)).is_ready();
         if silence.as_mut().is_some_and(late) {
             let what = "no HTTP/2 SETTINGS from the server";

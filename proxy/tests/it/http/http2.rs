@@ -10,13 +10,18 @@ use super::harness::{Client, HTTP2, TO_WEB, run, start, upstream};
 
 /// A server that answers each request with its body and gRPC-like trailers.
 async fn echo() -> SocketAddr {
+    echo_with(h2::server::Builder::new()).await
+}
+
+async fn echo_with(builder: h2::server::Builder) -> SocketAddr {
     let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let addr = socket.local_addr().expect("bound");
     tokio::task::spawn_local(async move {
         loop {
             let (tcp, _) = socket.accept().await.expect("accepted");
+            let builder = builder.clone();
             tokio::task::spawn_local(async move {
-                let mut connection = h2::server::handshake(tcp).await.expect("a preface");
+                let mut connection = builder.handshake(tcp).await.expect("a preface");
                 while let Some(Ok((request, respond))) = connection.accept().await {
                     tokio::task::spawn_local(answer(request, respond));
                 }
@@ -137,6 +142,20 @@ fn many_streams_at_once_pass_whole_again_and_again() {
             for (status, body, _) in futures_util::future::join_all(calls).await {
                 assert_eq!((status, body), (StatusCode::OK, vec![round; 100]));
             }
+        }
+    });
+}
+
+#[test]
+fn requests_that_open_a_connection_wait_for_the_servers_limit_of_streams() {
+    run(async {
+        let mut server = h2::server::Builder::new();
+        server.max_concurrent_streams(100);
+        let proxy = start(TO_WEB, &[("web", &[echo_with(server).await], HTTP2)]).await;
+        let sender = client(proxy.addr).await;
+        let calls = (0..150).map(|_| exchange(&sender, vec![b'x'; 100]));
+        for (status, body, _) in futures_util::future::join_all(calls).await {
+            assert_eq!((status, body.len()), (StatusCode::OK, 100));
         }
     });
 }
