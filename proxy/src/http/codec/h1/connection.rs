@@ -215,9 +215,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         matches!(self.writing, Writing::Head)
     }
 
-    /// Whether the socket has taken everything that was queued.
+    /// Whether the kernel has taken everything that was queued; TLS may hold some of what it took itself.
     pub(crate) fn is_flushed(&self) -> bool {
-        self.output.is_empty()
+        self.output.is_flushed()
     }
 
     /// Queues a request head.

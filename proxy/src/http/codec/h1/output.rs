@@ -41,8 +41,9 @@ impl Output {
         &mut self.queue
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.queue.len() == self.written
+    /// Whether nothing waits, neither here nor in the socket's own buffer.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.queue.len() == self.written && !self.taken
     }
 
     pub(super) fn has_room(&self) -> bool {

@@ -129,6 +129,32 @@ async fn a_large_body_passes_whole_through_a_small_socket() {
 }
 
 #[tokio::test]
+async fn a_tail_in_the_buffer_of_the_socket_itself_is_not_flushed() {
+    let (ours, mut theirs) = duplex(16);
+    let buffered = tokio::io::BufWriter::with_capacity(1024, ours);
+    let mut connection = Connection::new(buffered, &Buffers::new());
+    let head = ResponseHead::default();
+    connection.send_response(&head, Framing::Length(4), Persistence::Keep);
+    poll_fn(|cx| {
+        connection.send_data(cx, b"tail").expect("as announced");
+        assert!(connection.poll_flush(cx).is_pending(), "more than 16 bytes");
+        Poll::Ready(())
+    })
+    .await;
+    connection.send_end(&Fields::default()).expect("complete");
+    assert!(connection.is_written() && !connection.is_flushed());
+    let read = async {
+        let mut all = Vec::new();
+        while !all.ends_with(b"tail") {
+            assert_ne!(theirs.read_buf(&mut all).await.expect("read"), 0);
+        }
+    };
+    let (flushed, ()) = tokio::join!(poll_fn(|cx| connection.poll_flush(cx)), read);
+    flushed.expect("flushed");
+    assert!(connection.is_flushed());
+}
+
+#[tokio::test]
 async fn a_resting_connection_gives_its_buffers_back() {
     let buffers = Buffers::new();
     let (ours, mut client) = duplex(1024);
