@@ -69,7 +69,8 @@ impl Stream {
         self.socket().raw()
     }
 
-    /// From now on takes this many bytes at once, also where TLS seals them and the socket may not take them all.
+    /// From now on takes this many bytes at once, no less and no more, where TLS seals them and the socket may not take
+    /// them all.
     pub(crate) fn take_at_once(&mut self, bytes: usize) {
         match self {
             Stream::Plain(_) => {}

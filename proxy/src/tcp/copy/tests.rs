@@ -1,11 +1,12 @@
 use super::*;
 use crate::secret::{Certificate, Secret, SecretCell};
+use crate::transport::buffer::Size;
 use crate::transport::tls::{
     ClientContext, ClientTls, ServerContext, ServerTls, TlsConfig, TlsParams,
 };
 use crate::transport::{ConnectOptions, Socket};
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A connected pair over loopback: our end as a stream, their end as they would use it.
@@ -118,6 +119,75 @@ async fn bytes_and_half_closes_pass_through_two_proxies_with_tls_between_them() 
         (first.to_upstream, first.to_downstream),
         (3_000_000, 2_000_001)
     );
+}
+
+#[tokio::test]
+async fn a_bulk_transfer_lets_others_have_a_turn() {
+    let (mut from, client) = pair().await;
+    let (mut to, server) = pair().await;
+    let mut waiting = 0;
+    while waiting < 16_000_000 {
+        match client.try_write(&[b'-'; 100_000]) {
+            Ok(count) => waiting += count as u64,
+            Err(_full) => break,
+        }
+    }
+    drop(client);
+    poll_fn(|cx| from.poll_read_ready(cx)).await.unwrap();
+    let receive = async {
+        let mut received = Vec::new();
+        let mut server = server;
+        server.read_to_end(&mut received).await.unwrap();
+        received.len() as u64
+    };
+    let mut pump = pump::Pump::default();
+    let mut turns = Vec::new();
+    let copy = poll_fn(|cx| {
+        let before = pump.moved();
+        let polled = pump.poll(cx, &mut from, &mut to);
+        turns.push(pump.moved() - before);
+        polled
+    });
+    let (copied, received) = tokio::join!(copy, receive);
+    assert!(copied.is_ok(), "{copied:?}");
+    assert_eq!(received, waiting);
+    let longest = turns.iter().copied().max();
+    let most = pump::TURN + Size::Large.bytes() as u64;
+    assert!(longest <= Some(most), "{turns:?}");
+}
+
+#[tokio::test]
+async fn after_bulk_tls_holds_no_more_than_before() {
+    let (mut from, mut client) = pair().await;
+    let (mut near, _far) = tls_pair().await;
+    near.take_at_once(Size::Large.bytes());
+    client.write_all(b"-").await.unwrap();
+    let mut pump = pump::Pump::default();
+    poll_fn(|cx| {
+        let polled = pump.poll(cx, &mut from, &mut near);
+        assert!(polled.is_pending(), "the client stays: {polled:?}");
+        if pump.moved() == 1 {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+    let Raw::Tcp(socket) = near.raw() else {
+        unreachable!("pairs are TCP");
+    };
+    let fixed = socket2::SockRef::from(socket).set_send_buffer_size(16 * 1024);
+    fixed.unwrap();
+    while socket.try_write(&[b'-'; 1024]).is_ok() {}
+    let mut held = 0;
+    poll_fn(|cx| {
+        while let Poll::Ready(count) = pinned(&mut near).poll_write(cx, &[b'-'; 8 * 1024]) {
+            held += count.unwrap();
+        }
+        Poll::Ready(())
+    })
+    .await;
+    assert!(held < 2 * Size::Usual.bytes(), "{held} bytes");
 }
 
 /// Sends a reset instead of what a close would send.
