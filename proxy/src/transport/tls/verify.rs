@@ -128,8 +128,7 @@ impl Verifier {
         }
         self.verify_chain(peer, anchors, usage)?;
         if remembers {
-            let (leaf, intermediates) = (peer.leaf, peer.intermediates);
-            self.believed.remember(shown, leaf, intermediates);
+            self.believed.remember(shown, peer);
         }
         Ok(())
     }

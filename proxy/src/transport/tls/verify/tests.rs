@@ -1,3 +1,4 @@
+use super::believed::GENERATION;
 use super::*;
 use crate::secret::TrustRoots;
 use crate::transport::tls::config::TlsParams;
@@ -113,16 +114,52 @@ fn nothing_is_remembered_where_more_than_time_decides() {
 }
 
 #[test]
-fn a_verifier_remembers_a_bounded_number_of_chains() {
+fn a_chain_with_an_expired_certificate_that_it_does_not_need_displaces_nothing() {
+    let (issuer, roots) = authority();
+    let key = KeyPair::generate().unwrap();
+    let expired = until(7, IsCa::NoCa).self_signed(&key).unwrap();
+    let (verifier, needed) = (verifier(&roots), [leaf(&issuer)]);
+    let chain = [needed[0].clone(), expired.der().clone()];
+    assert_eq!(judge(&verifier, &chain, JULY + 1), Ok(()));
+    assert!(!remembers(&verifier, &chain, JULY));
+    assert_eq!(judge(&verifier, &needed, JULY + 1), Ok(()));
+    assert!(remembers(&verifier, &needed, JULY + 1));
+}
+
+/// Has `count` other chains remembered, as if they had passed.
+fn remember_others(verifier: &Verifier, leaf: &CertificateDer<'static>, count: usize) {
+    let peer = Presented {
+        leaf,
+        intermediates: &[],
+        now: UnixTime::since_unix_epoch(Duration::from_secs(JULY)),
+    };
+    for other in 0..count {
+        let intermediate = CertificateDer::from(other.to_be_bytes().to_vec());
+        let shown = Shown::of(leaf, &[intermediate]);
+        verifier.believed.remember(shown, &peer);
+    }
+}
+
+#[test]
+fn a_verifier_remembers_two_generations_of_chains_and_no_more() {
     let (issuer, roots) = authority();
     let (verifier, first) = (verifier(&roots), [leaf(&issuer)]);
     assert_eq!(judge(&verifier, &first, JULY), Ok(()));
-    for more in 0..=255_u8 {
-        let intermediates = [CertificateDer::from(vec![more])];
-        let shown = Shown::of(&first[0], &intermediates);
-        verifier.believed.remember(shown, &first[0], &[]);
-    }
+    remember_others(&verifier, &first[0], 2 * GENERATION - 1);
+    assert!(remembers(&verifier, &first, JULY));
+    remember_others(&verifier, &first[0], 2 * GENERATION);
     assert!(!remembers(&verifier, &first, JULY));
     assert_eq!(judge(&verifier, &first, JULY), Ok(()));
+    assert!(remembers(&verifier, &first, JULY));
+}
+
+#[test]
+fn what_is_remembered_again_displaces_nothing() {
+    let (issuer, roots) = authority();
+    let (verifier, first) = (verifier(&roots), [leaf(&issuer)]);
+    assert_eq!(judge(&verifier, &first, JULY), Ok(()));
+    for _ in 0..3 {
+        remember_others(&verifier, &first[0], GENERATION);
+    }
     assert!(remembers(&verifier, &first, JULY));
 }
