@@ -165,6 +165,8 @@ impl View {
         next
     }
 
+    /// Workers that ask for the first choice at the same moment wait for one of them, once per cluster: that takes what
+    /// is left of the one computation, never longer than the same computation of their own would.
     fn all(&self, config: &ClusterConfig) -> &Ladder {
         self.all
             .get_or_init(|| Ladder::new(config, &self.set, |_| true))
