@@ -1,5 +1,6 @@
 //! What is told of one connection: lines of access logs, and Istio's TCP metrics.
 
+use std::cell::LazyCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -98,7 +99,9 @@ impl Record {
             status: 0,
             start: self.start,
         };
-        let (outbox, view) = (worker.outbox(), self.view(worker));
+        let outbox = worker.outbox();
+        // the clock is read once for all lines
+        let view = LazyCell::new(|| self.view(worker));
         for log in logs.iter().filter_map(|config| worker.access_log(config)) {
             if log.wants(summary) {
                 let fill = |operator: &Operator, out: &mut String| {
