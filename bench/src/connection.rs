@@ -91,7 +91,8 @@ impl Connection {
     }
 }
 
-fn would_block(result: io::Result<usize>) -> io::Result<Option<usize>> {
+/// What was done; `None` where the socket is not ready.
+pub(crate) fn would_block(result: io::Result<usize>) -> io::Result<Option<usize>> {
     match result {
         Ok(count) => Ok(Some(count)),
         Err(error)

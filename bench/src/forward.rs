@@ -9,6 +9,7 @@ use anyhow::Context;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use serde::{Deserialize, Serialize};
 
+use crate::connection::would_block;
 use crate::poller::{Events, Interest, Poller};
 
 /// Bytes that are read or spliced at a time.
@@ -19,7 +20,7 @@ const LISTENER: usize = 0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Means {
-    /// Through a buffer.
+    /// Through a buffer of all connections.
     Copy,
     /// Through a pipe, within the kernel.
     Splice,
@@ -91,6 +92,7 @@ struct Flow {
 }
 
 enum Waiting {
+    /// What did not fit into the socket when it came.
     Buffer(Vec<u8>),
     Pipe {
         read: OwnedFd,
@@ -182,7 +184,7 @@ impl Pair {
         };
         let flow = &mut self.flows[from];
         if step == Step::ReadAndWrite && flow.waiting.is_empty() && !flow.ended {
-            let count = flow.waiting.fill(source, buffer)?;
+            let count = flow.waiting.take(source, sink, buffer)?;
             if count == Some(0) {
                 flow.ended = true;
                 sink.shutdown(Shutdown::Write)?;
@@ -234,12 +236,21 @@ impl Waiting {
         }
     }
 
-    /// Takes what has come; `None` where nothing has, 0 at the end.
-    fn fill(&mut self, mut source: &TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    /// Takes what has come, and keeps what does not fit into `sink` at once; `None` where nothing has come, 0 at the end.
+    fn take(
+        &mut self,
+        mut source: &TcpStream,
+        mut sink: &TcpStream,
+        buffer: &mut [u8],
+    ) -> io::Result<Option<usize>> {
         match self {
-            Waiting::Buffer(bytes) => {
+            Waiting::Buffer(rest) => {
                 let count = would_block(source.read(buffer))?;
-                bytes.extend_from_slice(&buffer[..count.unwrap_or(0)]);
+                let taken = &buffer[..count.unwrap_or(0)];
+                if !taken.is_empty() {
+                    let sent = would_block(sink.write(taken))?.unwrap_or(0);
+                    rest.extend_from_slice(&taken[sent..]);
+                }
                 Ok(count)
             }
             Waiting::Pipe { write, filled, .. } => {
@@ -274,13 +285,5 @@ impl Waiting {
             }
         }
         Ok(())
-    }
-}
-
-fn would_block(result: io::Result<usize>) -> io::Result<Option<usize>> {
-    match result {
-        Ok(count) => Ok(Some(count)),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-        Err(error) => Err(error),
     }
 }
