@@ -1,6 +1,8 @@
 //! The mesh's certificates for one comparison: a root, and one identity that both sidecars share.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rcgen::{
@@ -47,7 +49,8 @@ impl Certificate {
         };
         let write = |what: &str, text: String| {
             let path = folder.join(format!("{name}-{what}.pem"));
-            fs::write(&path, text).map(|()| path)
+            private(&path)?.write_all(text.as_bytes())?;
+            anyhow::Ok(path)
         };
         let (chain, key) = (own.pem(), own_key.serialize_pem());
         Ok(Certificate {
@@ -57,6 +60,12 @@ impl Certificate {
             key: write("key", key)?,
         })
     }
+}
+
+/// A file that only we can read.
+fn private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true).mode(0o600).open(path)
 }
 
 fn root_params() -> anyhow::Result<CertificateParams> {
