@@ -113,6 +113,12 @@ fn compare(flags: &CompareFlags) -> anyhow::Result<()> {
     for name in FILES {
         println!("{}", folder.join(name).display());
     }
+    let broken = summary::broken(&report);
+    anyhow::ensure!(
+        broken.is_empty(),
+        "rows of Tulle that do not count: {}",
+        broken.join(", ")
+    );
     Ok(())
 }
 

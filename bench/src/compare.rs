@@ -1,5 +1,8 @@
 //! The comparison: every scenario, every peer, in turns (A B A B …), so that all see the same machine.
 
+mod added;
+mod turns;
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -11,13 +14,12 @@ use crate::backend;
 use crate::certificate::{Certificate, Key};
 use crate::cores::{Cores, Role};
 use crate::exchange::{Exchange, Heads};
-use crate::figure::{Figures, Metric};
 use crate::line::{Line, Site};
 use crate::load::Life;
 use crate::measure::delivery::{self, Mesh};
 use crate::measure::system_calls::{self, Calls};
 use crate::measure::{Run, connections, idle, traffic};
-use crate::peer::{Missing, Peer, Programs};
+use crate::peer::{Missing, NGINX_FOLDER, Peer, Programs};
 use crate::report::{Compared, Entry, Outcome};
 use crate::scenario::{Delivery, Measured, Scenario, Traffic, Work};
 use crate::topology::{Chain, Features, Hop, Topology};
@@ -67,7 +69,7 @@ pub(crate) fn run(
         .prefix("tulle-bench-")
         .tempdir()
         .context("no folder for the peers' files")?;
-    readable(folder.path())?;
+    passable(folder.path())?;
     cores.enter(Role::Load)?;
     let site = Site {
         programs,
@@ -87,13 +89,15 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// Peers give up their rights and still open their files.
-fn readable(folder: &Path) -> anyhow::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(std::fs::set_permissions(
-        folder,
-        std::fs::Permissions::from_mode(0o777),
-    )?)
+/// Peers that give up their rights still reach the folder that is theirs, and see nothing else.
+fn passable(folder: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o711))?;
+    let own = folder.join(NGINX_FOLDER);
+    std::fs::DirBuilder::new().mode(0o700).create(&own)?;
+    // past the mask of this process
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o1777))?;
+    Ok(())
 }
 
 impl Bench<'_> {
@@ -120,10 +124,12 @@ impl Bench<'_> {
                     .add_calls(self.count(&traffic, contestant.line.as_ref()));
             }
         }
-        let entries = contestants
-            .into_iter()
-            .map(|contestant| contestant.entry)
-            .collect();
+        let entries = contestants.into_iter().map(|contestant| contestant.entry);
+        let mut entries: Vec<Entry> = entries.collect();
+        added::forget_unfounded(&mut entries);
+        for entry in &mut entries {
+            entry.doubt();
+        }
         Ok(Compared {
             name: scenario.name,
             what: scenario.what,
@@ -134,28 +140,22 @@ impl Bench<'_> {
 
     /// Measures every contestant once.
     fn round(&mut self, scenario: &Scenario, round: usize, contestants: &mut [Contestant]) {
-        let mut direct = Figures::new();
-        let tells_latency =
-            matches!(scenario.work, Work::Traffic(traffic) if traffic.tells_latency());
-        for contestant in contestants
-            .iter_mut()
-            .filter(|contestant| contestant.entry.takes_part())
-        {
-            if contestant.peer == Peer::Direct && round > 0 && !tells_latency {
-                // nothing is compared with it
+        let peers: Vec<&Peer> = contestants.iter().map(|one| &one.peer).collect();
+        let mut direct = None;
+        for at in turns::of_round(&peers, round) {
+            let contestant = &mut contestants[at];
+            let compared = contestant.peer != Peer::Direct || scenario.work.tells_latency();
+            if !contestant.entry.takes_part() || (round > 0 && !compared) {
                 continue;
             }
             let mut run = self.measure(scenario, contestant);
             if let Ok(run) = &mut run
-                && tells_latency
+                && scenario.work.tells_latency()
             {
-                match contestant.peer {
-                    Peer::Direct => direct.clone_from(&run.figures),
-                    Peer::Floor
-                    | Peer::Tulle { .. }
-                    | Peer::Envoy
-                    | Peer::Haproxy
-                    | Peer::Nginx => added(&mut run.figures, &direct),
+                match (&contestant.peer, &direct) {
+                    (Peer::Direct, _) => direct = Some(run.figures.clone()),
+                    (_, Some(direct)) => added::over(direct, &mut run.figures),
+                    (_, None) => {}
                 }
             }
             contestant.entry.add(run);
@@ -163,26 +163,20 @@ impl Bench<'_> {
     }
 
     fn contestants(&self, scenario: &Scenario) -> Vec<Contestant> {
-        let direct = matches!(scenario.work, Work::Traffic(_));
-        // its connections are not pooled, which would make new ones dearer than a proxy's
-        let kept = matches!(scenario.work, Work::Traffic(traffic) if traffic.life == Life::Kept);
-        let floor = kept && scenario.topology == Topology::OneHop;
+        let mut peers = self.plan.peers.clone();
+        if scenario.work.tells_latency() && !peers.contains(&Peer::Direct) {
+            peers.insert(0, Peer::Direct);
+        }
+        let several = scenario.features.len() > 1;
         let mut contestants = Vec::new();
-        for features in scenario.features {
-            for peer in &self.plan.peers {
-                let first = *features == scenario.features[0];
-                let has_features = match peer {
-                    Peer::Direct if !(direct && first) => continue,
-                    Peer::Floor if !(floor && first) => continue,
-                    Peer::Direct | Peer::Floor => false,
-                    Peer::Tulle { .. } | Peer::Envoy | Peer::Haproxy | Peer::Nginx => true,
+        for peer in peers {
+            for features in scenario.rows(&peer) {
+                let label = peer.label();
+                let name = match several && peer.has_features() {
+                    true => format!("{label} {}", features.label()),
+                    false => label.to_owned(),
                 };
-                let name = match scenario.features.len() {
-                    1 => peer.label().to_owned(),
-                    _ if !has_features => peer.label().to_owned(),
-                    _ => format!("{} {}", peer.label(), features.label()),
-                };
-                let entry = Entry::new(name, peer.label().to_owned());
+                let entry = Entry::new(name, label.to_owned(), *features);
                 contestants.push(Contestant {
                     peer: peer.clone(),
                     features: *features,
@@ -277,12 +271,9 @@ impl Bench<'_> {
 
     fn count(&self, traffic: &Traffic, line: Option<&Line>) -> anyhow::Result<Calls> {
         match line.filter(|line| !line.proxies.is_empty()) {
-            Some(line) => system_calls::count(
-                line,
-                traffic,
-                self.plan.window.min(COUNTED),
-                self.site.folder,
-            ),
+            Some(line) => {
+                system_calls::count(line, traffic, self.plan.window.min(COUNTED), &self.site)
+            }
             None => Ok(BTreeMap::new()),
         }
     }
@@ -321,14 +312,23 @@ fn launch(
     Ok(Ok(line))
 }
 
-/// What a path with proxies takes longer than one without.
-fn added(figures: &mut Figures, direct: &Figures) {
-    for (added, of) in [
-        (Metric::AddedP50, Metric::P50),
-        (Metric::AddedP99, Metric::P99),
-    ] {
-        if let (Some(with), Some(without)) = (figures.get(&of), direct.get(&of)) {
-            figures.insert(added, with - without);
+impl Scenario {
+    /// The sets of features with which a peer takes part.
+    fn rows(&self, peer: &Peer) -> &'static [Features] {
+        let has_traffic = matches!(self.work, Work::Traffic(_));
+        // the floor's connections are not pooled, which would make new ones dearer than a proxy's
+        let kept = matches!(self.work, Work::Traffic(traffic) if traffic.life == Life::Kept);
+        let takes_part = match peer {
+            Peer::Direct => has_traffic,
+            Peer::Floor => kept && self.topology == Topology::OneHop,
+            Peer::Tulle { .. } | Peer::Envoy | Peer::Haproxy | Peer::Nginx => true,
+        };
+        let once =
+            !peer.has_features() || (matches!(self.work, Work::Delivery(_)) && !peer.takes_xds());
+        match (takes_part, once) {
+            (false, _) => &[],
+            (true, true) => &self.features[..1],
+            (true, false) => self.features,
         }
     }
 }
@@ -338,8 +338,10 @@ impl Features {
         match self {
             Features::Nothing => "(all off)",
             Features::Metrics => "(metrics)",
+            Features::Logged => "(metrics, log)",
             Features::Everything => "(metrics, log, authorization)",
             Features::Istio => "(Istio's filters, log)",
+            Features::IstioMetrics => "(Istio's metrics)",
         }
     }
 }

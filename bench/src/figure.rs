@@ -40,6 +40,8 @@ pub(crate) enum Metric {
     Rate,
     /// Gigabits in a second.
     Bandwidth,
+    /// Percent of their core that the proxies used.
+    Share,
     /// Context switches of all proxies for a request.
     Switches,
     /// System calls of all proxies for a request.
@@ -77,6 +79,7 @@ impl Metric {
             Metric::AddedP99 => "+p99 µs",
             Metric::Rate => "per s",
             Metric::Bandwidth => "Gbit/s",
+            Metric::Share => "core %",
             Metric::Switches => "switches",
             Metric::SystemCalls => "syscalls",
             Metric::LoadCpu => "load µs",
@@ -117,6 +120,16 @@ pub(crate) fn rounded(value: f64) -> f64 {
     let digits = 3 - value.abs().log10().floor() as i32;
     let scale = 10_f64.powi(digits.clamp(0, 9));
     (value * scale).round() / scale
+}
+
+impl FromIterator<f64> for Series {
+    fn from_iter<I: IntoIterator<Item = f64>>(values: I) -> Series {
+        let mut series = Series::default();
+        for value in values {
+            series.push(value);
+        }
+        series
+    }
 }
 
 impl Series {

@@ -9,9 +9,18 @@ pub(crate) mod traffic;
 
 use std::time::{Duration, Instant};
 
+use anyhow::bail;
+
 use crate::figure::{Figures, Metric};
 use crate::line::Line;
-use crate::process::Memory;
+use crate::process::{Memory, Usage};
+use crate::scenario::SETTLE;
+
+/// A proxy that works less than this in [`QUIET`] rests.
+const RESTING: u64 = 300_000;
+const QUIET: Duration = Duration::from_millis(25);
+/// How long a proxy may work on.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a run brought.
 #[derive(Clone, Debug, Default)]
@@ -41,4 +50,25 @@ pub(crate) fn settle(length: Duration) {
     {
         std::thread::park_timeout(left);
     }
+}
+
+/// Waits until the proxies have nothing more to do.
+pub(crate) fn rest(pids: &[u32]) -> anyhow::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    let mut before = Usage::of(pids)?;
+    while Instant::now() < end {
+        settle(QUIET);
+        let now = Usage::of(pids)?;
+        if (now - before).cpu < RESTING {
+            return Ok(());
+        }
+        before = now;
+    }
+    bail!("the proxy still works after {PATIENCE:?}")
+}
+
+/// Lets memory settle, and then waits for those who still work.
+pub(crate) fn settle_and_rest(pids: &[u32]) -> anyhow::Result<()> {
+    settle(SETTLE);
+    rest(pids)
 }

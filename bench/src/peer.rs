@@ -13,7 +13,8 @@ use anyhow::Context;
 
 use crate::exchange::Protocol;
 use crate::forward::{Forward, Means};
-use crate::topology::Hop;
+use crate::topology::{Features, Hop};
+pub(crate) use nginx::FOLDER as NGINX_FOLDER;
 pub(crate) use program::{Found, Programs, tulle};
 
 /// One who takes part.
@@ -43,6 +44,15 @@ pub(crate) struct Config {
     pub(crate) path: PathBuf,
     /// What stands there, with words in place of ports and folders.
     pub(crate) text: String,
+    /// What belongs to it.
+    pub(crate) attached: Vec<Attached>,
+}
+
+/// A part of a configuration that is not in its file.
+#[derive(Clone, Debug)]
+pub(crate) struct Attached {
+    pub(crate) name: &'static str,
+    pub(crate) text: String,
 }
 
 impl Peer {
@@ -58,6 +68,22 @@ impl Peer {
         }
     }
 
+    /// Whether it can do more than forward.
+    pub(crate) fn has_features(&self) -> bool {
+        match self {
+            Peer::Direct | Peer::Floor => false,
+            Peer::Tulle { .. } | Peer::Envoy | Peer::Haproxy | Peer::Nginx => true,
+        }
+    }
+
+    /// Whether an xDS server can configure it.
+    pub(crate) fn takes_xds(&self) -> bool {
+        match self {
+            Peer::Direct | Peer::Floor | Peer::Haproxy | Peer::Nginx => false,
+            Peer::Tulle { .. } | Peer::Envoy => true,
+        }
+    }
+
     /// Writes the configuration of one hop into `folder`.
     pub(crate) fn configure(
         &self,
@@ -65,8 +91,12 @@ impl Peer {
         folder: &Path,
         programs: &Programs,
     ) -> anyhow::Result<Result<Config, Missing>> {
-        if hop.control.is_some() && matches!(self, Peer::Haproxy | Peer::Nginx) {
+        if hop.control.is_some() && !self.takes_xds() {
             let why = "it takes no configuration over xDS; services-10k has the same in files";
+            return Ok(Err(Missing(why.to_owned())));
+        }
+        if hop.features == Features::Everything && matches!(self, Peer::Tulle { .. }) {
+            let why = "it has no authorization that looks at requests";
             return Ok(Err(Missing(why.to_owned())));
         }
         let (extension, text) = match self {
@@ -82,7 +112,16 @@ impl Peer {
         let path = folder.join(format!("{}-{}.{extension}", self.label(), hop.name));
         fs::write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
         let text = hop.without_places(&text, folder);
-        Ok(Ok(Config { path, text }))
+        let attached = match self {
+            Peer::Haproxy => haproxy::map(hop),
+            Peer::Direct | Peer::Floor | Peer::Tulle { .. } | Peer::Envoy | Peer::Nginx => None,
+        };
+        let attached = attached.into_iter().collect();
+        Ok(Ok(Config {
+            path,
+            text,
+            attached,
+        }))
     }
 
     /// How it is started with a configuration.

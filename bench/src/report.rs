@@ -1,5 +1,8 @@
 //! What is told of a comparison: tables, JSON, a page with plots.
 
+pub(crate) mod compared;
+#[cfg(test)]
+pub(crate) mod example;
 pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod machine;
@@ -16,6 +19,7 @@ use crate::figure::{Metric, Series};
 use crate::line::Line;
 use crate::measure::Run;
 use crate::measure::system_calls::Calls;
+use crate::topology::Features;
 use machine::Machine;
 
 /// Everything.
@@ -67,6 +71,10 @@ pub(crate) struct Entry {
     pub(crate) errors: u64,
     /// The first error.
     pub(crate) error: Option<String>,
+    #[serde(skip)]
+    pub(crate) features: Features,
+    /// Why figures say less than they seem to.
+    pub(crate) remarks: Vec<String>,
     pub(crate) figures: BTreeMap<Metric, Series>,
     /// Calls for one exchange, by name.
     pub(crate) system_calls: Calls,
@@ -88,7 +96,7 @@ pub(crate) enum Outcome {
     Failed { why: String },
 }
 
-/// One proxy's configuration.
+/// One proxy's configuration, or a part of it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Shown {
     pub(crate) proxy: String,
@@ -99,10 +107,14 @@ pub(crate) struct Shown {
     text: String,
 }
 
+/// Proxies that use less of their core, in percent, could do more.
+const SATURATED: f64 = 90.0;
+/// A generator whose lag is a greater part of the latency measures itself.
+const LATE: f64 = 0.5;
 /// Calls that are rarer are not listed.
 const RARE: f64 = 0.005;
 /// A configuration that is longer is cut: those with thousands of services repeat themselves.
-const SHOWN: usize = 6_000;
+pub(crate) const SHOWN: usize = 6_000;
 
 impl Report {
     /// Adds a scenario.
@@ -123,11 +135,27 @@ impl Report {
     }
 }
 
+impl Shown {
+    fn new(proxy: String, text: &str) -> Shown {
+        let cut = text.char_indices().nth(SHOWN);
+        Shown {
+            proxy,
+            config: 0,
+            text: match cut {
+                Some((end, _)) => format!("{}\n… cut: {} bytes in all", &text[..end], text.len()),
+                None => text.to_owned(),
+            },
+        }
+    }
+}
+
 impl Entry {
-    pub(crate) fn new(name: String, peer: String) -> Entry {
+    pub(crate) fn new(name: String, peer: String, features: Features) -> Entry {
         Entry {
             name,
             peer,
+            features,
+            remarks: Vec::new(),
             outcome: Outcome::Valid,
             errors: 0,
             error: None,
@@ -144,17 +172,12 @@ impl Entry {
 
     /// Keeps the configurations of a line.
     pub(crate) fn show(&mut self, line: &Line) {
-        let shown = line.proxies.iter().map(|proxy| {
-            let text = &proxy.config.text;
-            let text = match text.char_indices().nth(SHOWN) {
-                Some((end, _)) => format!("{}\n… {} bytes in all", &text[..end], text.len()),
-                None => text.clone(),
-            };
-            Shown {
-                proxy: proxy.name.to_owned(),
-                config: 0,
-                text,
-            }
+        let shown = line.proxies.iter().flat_map(|proxy| {
+            let file = Shown::new(proxy.name.to_owned(), &proxy.config.text);
+            let attached = proxy.config.attached.iter().map(|attached| {
+                Shown::new(format!("{} {}", proxy.name, attached.name), &attached.text)
+            });
+            std::iter::once(file).chain(attached)
         });
         self.configs = shown.collect();
     }
@@ -192,54 +215,49 @@ impl Entry {
                 calls.retain(|_, count| *count >= RARE);
                 self.system_calls = calls;
             }
-            Err(error) => eprintln!("{}: no system calls: {error:#}", self.name),
+            Err(error) => self
+                .remarks
+                .push(format!("system calls could not be counted: {error:#}")),
         }
     }
 
-    /// The median of a metric.
-    pub(crate) fn median(&self, metric: Metric) -> Option<f64> {
-        self.figures.get(&metric).map(|series| series.median)
+    /// Says what there is to doubt about the figures.
+    pub(crate) fn doubt(&mut self) {
+        let median = |metric| Some(self.figures.get(&metric)?.median);
+        let idle = median(Metric::Share).filter(|share| *share < SATURATED);
+        let idle = idle.map(|share| {
+            format!("not saturated: the proxies used {share:.0} % of their core, so that the rate is the generator's")
+        });
+        let late = median(Metric::Lag)
+            .zip(median(Metric::P50))
+            .filter(|(lag, p50)| *lag > p50 * LATE);
+        let late = late.map(|(lag, p50)| {
+            format!(
+                "the generator was late itself: lag p99 {lag:.0} µs beside a p50 of {p50:.0} µs"
+            )
+        });
+        self.remarks.extend(idle.into_iter().chain(late));
     }
 }
 
-impl Compared {
-    /// The metric that the scenario is about: the first that a proxy has.
-    pub(crate) fn main(&self) -> Option<Metric> {
-        let proxies = self
-            .entries
-            .iter()
-            .filter(|entry| !matches!(&*entry.peer, "direct" | "floor"));
-        proxies
-            .flat_map(|entry| entry.figures.keys())
-            .min()
-            .copied()
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// The valid entry of a peer, with the features of `like` where there are several.
-    pub(crate) fn rival(&self, peer: &str, like: &Entry) -> Option<&Entry> {
-        let features = like.name.strip_prefix(like.peer.as_str())?;
-        self.entries.iter().find(|entry| {
-            entry.peer == peer
-                && entry.outcome == Outcome::Valid
-                && (peer == "floor" || entry.name.strip_prefix(peer) == Some(features))
-        })
-    }
-
-    /// A metric of `entry` as a part of that of a peer.
-    pub(crate) fn ratio(&self, metric: Metric, entry: &Entry, peer: &str) -> Option<f64> {
-        Some(entry.median(metric)? / self.rival(peer, entry)?.median(metric)?)
-    }
-
-    /// The main metric of an entry as a part of that of the same peer with the first set of features, and that one's name.
-    pub(crate) fn growth(&self, entry: &Entry) -> Option<(f64, &str)> {
-        let metric = self.main()?;
-        let first = self.entries.iter().find(|first| first.peer == entry.peer)?;
-        if first.name == entry.name
-            || first.outcome != Outcome::Valid
-            || entry.outcome != Outcome::Valid
-        {
-            return None;
+    #[test]
+    fn figures_of_an_idle_proxy_and_a_late_generator_are_doubted() {
+        for (figures, doubts) in [
+            (vec![(Metric::Share, 95.0)], 0),
+            (vec![(Metric::Share, 70.0)], 1),
+            (vec![(Metric::Lag, 40.0), (Metric::P50, 100.0)], 0),
+            (vec![(Metric::Lag, 60.0), (Metric::P50, 100.0)], 1),
+        ] {
+            let mut entry = Entry::new("tulle".into(), "tulle".into(), Features::Metrics);
+            for (metric, value) in &figures {
+                entry.figures.entry(*metric).or_default().push(*value);
+            }
+            entry.doubt();
+            assert_eq!(entry.remarks.len(), doubts, "{figures:?}");
         }
-        Some((entry.median(metric)? / first.median(metric)?, &first.name))
     }
 }

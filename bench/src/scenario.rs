@@ -89,6 +89,11 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
+    /// Whether the proxies get as much to do as they can do.
+    pub(crate) fn saturates(&self) -> bool {
+        self.pace == Pace::Closed && self.connections * self.streams > 1
+    }
+
     /// Whether latencies say something of the proxies, and not only how long the queue is.
     pub(crate) fn tells_latency(&self) -> bool {
         self.exchange != Exchange::Download && (self.connections == 1 || self.pace != Pace::Closed)
@@ -107,6 +112,11 @@ impl Work {
         }
     }
 
+    /// Whether latencies say something of the proxies.
+    pub(crate) fn tells_latency(self) -> bool {
+        matches!(self, Work::Traffic(traffic) if traffic.tells_latency())
+    }
+
     /// Metrics that count besides the first.
     pub(crate) fn also(self) -> Vec<Metric> {
         match self {
@@ -119,12 +129,13 @@ impl Work {
             Work::Traffic(traffic) if traffic.connections == 1 => {
                 vec![Metric::P50, Metric::AddedP50, Metric::AddedP99]
             }
+            Work::Traffic(_) => vec![Metric::Rate],
             Work::Start { .. } => vec![Metric::Pss],
             Work::Delivery(delivery) => match delivery.measured {
                 Measured::Everything => vec![Metric::ApplyCpu, Metric::Pss],
                 Measured::VirtualHost | Measured::Endpoint => vec![Metric::Effective],
             },
-            Work::Traffic(_) | Work::Idle(_) | Work::IdleConnections { .. } => Vec::new(),
+            Work::Idle(_) | Work::IdleConnections { .. } => Vec::new(),
         }
     }
 

@@ -43,10 +43,14 @@ pub(crate) enum Features {
     Metrics,
     /// Neither.
     Nothing,
-    /// Metrics, access log and an authorization rule.
+    /// Metrics and access log.
+    Logged,
+    /// Metrics, access log and authorization rules that look at method, path and source.
     Everything,
     /// Metrics, access log and the filters that Istio puts into every chain.
     Istio,
+    /// Those metrics of Envoy's own that Istio lets through, access log off.
+    IstioMetrics,
 }
 
 /// One side of a proxy.

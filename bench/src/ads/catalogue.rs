@@ -65,6 +65,32 @@ impl Catalogue {
         world
     }
 
+    /// One resource of each kind in words: the last service's, and what there is once.
+    pub(crate) fn samples(&self) -> Vec<(&'static str, String)> {
+        let last = Service::numbered(self.services - 1);
+        let mut listener = self.listener();
+        for filter in listener
+            .filter_chains
+            .iter_mut()
+            .flat_map(|chain| &mut chain.filters)
+        {
+            // it is told on its own
+            filter.config_type = None;
+        }
+        let mut routes = self.routes(0);
+        routes.virtual_hosts = routes.virtual_hosts.pop().into_iter().collect();
+        vec![
+            ("Cluster", words(&cluster(&last.name))),
+            (
+                "ClusterLoadAssignment",
+                words(&self.last_endpoints(self.backend)),
+            ),
+            ("Listener", words(&listener)),
+            ("HttpConnectionManager", words(&manager())),
+            ("RouteConfiguration", words(&routes)),
+        ]
+    }
+
     /// The last service's endpoints, the one that answers at `backend`.
     pub(crate) fn last_endpoints(&self, backend: SocketAddr) -> ClusterLoadAssignment {
         self.endpoints(self.services - 1, backend)
@@ -116,25 +142,9 @@ impl Catalogue {
     }
 
     fn listener(&self) -> Listener {
-        let router = HttpFilter {
-            name: "envoy.filters.http.router".to_owned(),
-            config_type: Some(http_filter::ConfigType::TypedConfig(pack_any(
-                &Router::default(),
-            ))),
-            ..HttpFilter::default()
-        };
-        let manager = HttpConnectionManager {
-            stat_prefix: "bench".to_owned(),
-            route_specifier: Some(RouteSpecifier::Rds(Rds {
-                config_source: Some(aggregated()),
-                route_config_name: TABLE.to_owned(),
-            })),
-            http_filters: vec![router],
-            ..HttpConnectionManager::default()
-        };
         let filter = Filter {
             name: "envoy.filters.network.http_connection_manager".to_owned(),
-            config_type: Some(ConfigType::TypedConfig(pack_any(&manager))),
+            config_type: Some(ConfigType::TypedConfig(pack_any(&manager()))),
         };
         let chain = FilterChain {
             filters: vec![filter],
@@ -147,6 +157,36 @@ impl Catalogue {
             ..Listener::default()
         }
     }
+}
+
+fn manager() -> HttpConnectionManager {
+    let router = HttpFilter {
+        name: "envoy.filters.http.router".to_owned(),
+        config_type: Some(http_filter::ConfigType::TypedConfig(pack_any(
+            &Router::default(),
+        ))),
+        ..HttpFilter::default()
+    };
+    HttpConnectionManager {
+        stat_prefix: "bench".to_owned(),
+        route_specifier: Some(RouteSpecifier::Rds(Rds {
+            config_source: Some(aggregated()),
+            route_config_name: TABLE.to_owned(),
+        })),
+        http_filters: vec![router],
+        ..HttpConnectionManager::default()
+    }
+}
+
+/// The fields of a message that are set.
+fn words(message: &impl std::fmt::Debug) -> String {
+    let unset = ["None,", "[],", "\"\",", "0,", "false,"];
+    let text = format!("{message:#?}");
+    let lines = text.lines().filter(|line| {
+        let value = line.split_once(": ").map(|(_, value)| value);
+        !value.is_some_and(|value| unset.contains(&value))
+    });
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 fn cluster(name: &str) -> Cluster {
@@ -237,5 +277,33 @@ fn aggregated() -> ConfigSource {
         initial_fetch_timeout: Some(Duration::default()),
         resource_api_version: ApiVersion::V3.into(),
         ..ConfigSource::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_tell_what_is_set_and_nothing_else() {
+        let catalogue = Catalogue {
+            services: 3,
+            listen: ([127, 0, 0, 1], 1).into(),
+            backend: ([127, 0, 0, 1], 2).into(),
+        };
+        let samples = catalogue.samples();
+        let of = |name| &samples.iter().find(|(known, _)| *known == name).unwrap().1;
+        assert!(of("Cluster").contains("name: \"service-2\""));
+        assert!(of("ClusterLoadAssignment").contains("10.0.2.9"));
+        assert!(
+            of("HttpConnectionManager").contains("rds: ")
+                || of("HttpConnectionManager").contains("Rds(")
+        );
+        let routes = of("RouteConfiguration");
+        assert!(routes.contains("service-2") && !routes.contains("service-1"));
+        for (name, text) in &samples {
+            assert!(!text.contains(": None,"), "{name}: {text}");
+            assert!(text.len() < crate::report::SHOWN, "{name} is not cut");
+        }
     }
 }

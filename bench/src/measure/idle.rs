@@ -1,13 +1,12 @@
 //! Proxies that wait, and how long they take to start.
 
-use super::{Run, memory, settle};
+use super::{Run, memory, settle_and_rest};
 use crate::figure::{Figures, Metric};
 use crate::line::Line;
-use crate::scenario::SETTLE;
 
 /// Memory once it has settled.
 pub(crate) fn run(line: &Line) -> anyhow::Result<Run> {
-    settle(SETTLE);
+    settle_and_rest(&line.pids())?;
     let mut figures = Figures::new();
     memory(line, &mut figures)?;
     Ok(Run {

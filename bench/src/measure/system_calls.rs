@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::traffic::load;
-use crate::line::Line;
+use crate::line::{Line, Site};
 use crate::load;
 use crate::scenario::Traffic;
 
@@ -23,10 +22,12 @@ pub(crate) fn count(
     line: &Line,
     traffic: &Traffic,
     window: Duration,
-    folder: &Path,
+    site: &Site<'_>,
 ) -> anyhow::Result<Calls> {
-    let file = folder.join("system-calls");
-    let mut command = Command::new("strace");
+    let file = site.folder.join("system-calls");
+    let strace = site.programs.strace();
+    let strace = strace.map_err(|missing| anyhow::anyhow!(missing.0))?;
+    let mut command = strace.command();
     command
         .args(["-f", "-c", "-o"])
         .arg(&file)
@@ -37,9 +38,7 @@ pub(crate) fn count(
     for pid in &pids {
         command.args(["-p", &pid.to_string()]);
     }
-    let mut strace = command
-        .spawn()
-        .context("cannot run strace; install it to count system calls")?;
+    let mut strace = command.spawn().context("cannot run strace")?;
     let said = strace
         .stderr
         .take()

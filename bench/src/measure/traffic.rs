@@ -59,6 +59,10 @@ pub(crate) fn run(line: &Line, traffic: &Traffic, window: Duration) -> anyhow::R
 }
 
 fn proxies(figures: &mut Figures, traffic: &Traffic, outcome: &Outcome, used: Usage) {
+    if traffic.saturates() {
+        let window = outcome.elapsed.as_nanos().max(1) as f64;
+        figures.insert(Metric::Share, used.cpu as f64 / window * 100.0);
+    }
     if traffic.exchange == Exchange::Download {
         // nanoseconds for a byte are seconds for a gigabyte
         figures.insert(

@@ -6,10 +6,27 @@ use serde_json::{Value, json};
 
 use crate::ads::{Control, Dialect};
 use crate::certificate::IDENTITY;
-use crate::exchange::Protocol;
+use crate::exchange::{PATH, Protocol};
 use crate::topology::{Features, Hop, Sessions, Side, Transport};
 
 const UNLIMITED: u32 = u32::MAX;
+/// What Istio's sidecars keep of Envoy's metrics unless they are told otherwise: beginnings and ends of names.
+const ISTIO_PREFIXES: [&str; 7] = [
+    "cluster_manager",
+    "listener_manager",
+    "server",
+    "cluster.xds-grpc",
+    "wasm",
+    "component",
+    "istio",
+];
+const ISTIO_SUFFIXES: [&str; 5] = [
+    "rbac.allowed",
+    "rbac.denied",
+    "shadow_allowed",
+    "shadow_denied",
+    "downstream_cx_active",
+];
 /// The cluster behind which the xDS server is found.
 const CONTROL: &str = "control-plane";
 
@@ -30,10 +47,25 @@ pub(crate) fn render(hop: &Hop, folder: &Path) -> String {
                 json!({ "clusters": [over_http2(cluster(CONTROL, &[control.at.to_string()]))] });
         }
     }
-    if hop.features == Features::Nothing {
-        bootstrap["stats_config"] = json!({ "stats_matcher": { "reject_all": true } });
+    if let Some(matcher) = stats_matcher(hop.features) {
+        bootstrap["stats_config"] = json!({ "stats_matcher": matcher });
     }
     serde_json::to_string_pretty(&bootstrap).expect("JSON can be printed")
+}
+
+/// Which of the proxy's own metrics there are; none: all.
+fn stats_matcher(features: Features) -> Option<Value> {
+    match features {
+        Features::Metrics | Features::Logged | Features::Everything | Features::Istio => None,
+        Features::Nothing => Some(json!({ "reject_all": true })),
+        Features::IstioMetrics => {
+            let word = |kind: &'static str| move |word: &&str| json!({ kind: word });
+            let prefixes = ISTIO_PREFIXES.iter().map(word("prefix"));
+            let suffixes = ISTIO_SUFFIXES.iter().map(word("suffix"));
+            let patterns: Vec<Value> = prefixes.chain(suffixes).collect();
+            Some(json!({ "inclusion_list": { "patterns": patterns } }))
+        }
+    }
 }
 
 /// Clusters and listeners over one stream, however long it takes.
@@ -119,8 +151,8 @@ fn virtual_hosts(hop: &Hop) -> Value {
 
 fn access_log(hop: &Hop, folder: &Path) -> Value {
     match hop.features {
-        Features::Metrics | Features::Nothing => json!([]),
-        Features::Everything | Features::Istio => {
+        Features::Metrics | Features::Nothing | Features::IstioMetrics => json!([]),
+        Features::Logged | Features::Everything | Features::Istio => {
             let path = folder.join(format!("access-{}-{}.log", hop.name, hop.listen.port()));
             json!([filter(
                 "envoy.access_loggers.file",
@@ -133,18 +165,15 @@ fn access_log(hop: &Hop, folder: &Path) -> Value {
 
 fn http_filters(features: Features) -> Value {
     let http = "envoy.extensions.filters.http";
-    let rbac = || {
-        let anyone = json!({ "permissions": [{ "any": true }], "principals": [{ "any": true }] });
-        let rules = json!({ "rules": { "action": "ALLOW", "policies": { "everyone": anyone } } });
-        filter(
+    let mut filters = match features {
+        Features::Metrics | Features::Nothing | Features::Logged | Features::IstioMetrics => {
+            Vec::new()
+        }
+        Features::Everything => vec![filter(
             "envoy.filters.http.rbac",
             &format!("{http}.rbac.v3.RBAC"),
-            rules,
-        )
-    };
-    let mut filters = match features {
-        Features::Metrics | Features::Nothing => Vec::new(),
-        Features::Everything => vec![rbac()],
+            json!({ "rules": { "action": "ALLOW", "policies": policies() } }),
+        )],
         Features::Istio => vec![
             filter(
                 "envoy.filters.http.grpc_stats",
@@ -169,6 +198,29 @@ fn http_filters(features: Features) -> Value {
         json!({}),
     ));
     Value::Array(filters)
+}
+
+/// Who may do what, of which the last is what the generator does.
+fn policies() -> Value {
+    let policy = |methods: &[&str], path: &str, (network, length): (&str, u32)| {
+        let methods: Vec<Value> = methods
+            .iter()
+            .map(|method| json!({ "header": { "name": ":method", "string_match": { "exact": method } } }))
+            .collect();
+        json!({
+            "permissions": [{ "and_rules": { "rules": [
+                { "or_rules": { "rules": methods } },
+                { "url_path": { "path": { "prefix": path } } },
+            ] } }],
+            "principals": [{ "direct_remote_ip": { "address_prefix": network, "prefix_len": length } }],
+        })
+    };
+    json!({
+        "admins": policy(&["GET", "POST", "DELETE"], "/admin", ("10.0.0.0", 8)),
+        "probes": policy(&["GET"], "/healthz", ("10.64.0.0", 16)),
+        "writers": policy(&["POST", "PUT"], PATH, ("127.0.0.0", 8)),
+        "readers": policy(&["GET", "HEAD"], PATH, ("127.0.0.0", 8)),
+    })
 }
 
 fn clusters(hop: &Hop) -> Value {

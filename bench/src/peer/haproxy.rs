@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use super::Attached;
 use crate::certificate::HOST;
-use crate::exchange::Protocol;
+use crate::exchange::{PATH, Protocol};
 use crate::topology::{Features, Hop, Sessions, Side, Transport};
+
+const MAP: &str = "haproxy-hosts.map";
 
 /// The file for one hop, and in `folder` the names of the services that it should know.
 pub(crate) fn render(hop: &Hop, folder: &Path) -> anyhow::Result<String> {
@@ -19,18 +22,22 @@ pub(crate) fn render(hop: &Hop, folder: &Path) -> anyhow::Result<String> {
         ""
     };
     let log = match hop.features {
-        Features::Metrics | Features::Nothing => String::new(),
-        Features::Everything | Features::Istio => {
+        Features::Metrics | Features::Nothing | Features::IstioMetrics => String::new(),
+        Features::Logged | Features::Everything | Features::Istio => {
             format!("    log stdout format raw local0\n    option {mode}log\n")
         }
     };
     let rule = match (hop.features, mode) {
-        (Features::Everything, "http") => "    http-request deny unless { src 127.0.0.0/8 }\n",
-        _ => "",
+        (Features::Everything, "http") => rules(),
+        _ => String::new(),
     };
     let metrics = match hop.features {
         Features::Nothing => String::new(),
-        Features::Metrics | Features::Everything | Features::Istio => format!(
+        Features::Metrics
+        | Features::Logged
+        | Features::Everything
+        | Features::Istio
+        | Features::IstioMetrics => format!(
             "\nfrontend metrics\n    mode http\n    bind {}\n    http-request use-service prometheus-exporter if {{ path /metrics }}\n",
             hop.admin
         ),
@@ -68,6 +75,18 @@ backend upstream
         accepting = accepting(hop),
         sending = sending(hop),
     ))
+}
+
+/// Who may do what, of which the last is what the generator does.
+fn rules() -> String {
+    format!(
+        "    http-request allow if {{ method GET POST DELETE }} {{ path_beg /admin }} {{ src 10.0.0.0/8 }}
+    http-request allow if {{ method GET }} {{ path_beg /healthz }} {{ src 10.64.0.0/16 }}
+    http-request allow if {{ method POST PUT }} {{ path_beg {PATH} }} {{ src 127.0.0.0/8 }}
+    http-request allow if {{ method GET HEAD }} {{ path_beg {PATH} }} {{ src 127.0.0.0/8 }}
+    http-request deny
+"
+    )
 }
 
 impl Hop {
@@ -136,19 +155,33 @@ fn others(hop: &Hop, folder: &Path) -> anyhow::Result<(String, String)> {
     if hop.services == 0 {
         return Ok(Default::default());
     }
-    let (mut hosts, mut backends) = (String::new(), String::new());
+    let mut backends = String::new();
     for (at, service) in hop.others().enumerate() {
-        hosts.push_str(&format!("{} {}\n", service.host, service.name));
         backends.push_str(&format!("\nbackend {}\n", service.name));
         for (of, endpoint) in service.endpoints.iter().enumerate() {
             backends.push_str(&format!("    server e{at}-{of} {endpoint}\n"));
         }
     }
-    let file = folder.join("haproxy-hosts.map");
-    fs::write(&file, hosts)?;
+    let file = folder.join(MAP);
+    fs::write(&file, hosts(hop))?;
     let rule = format!(
         "    use_backend %[req.hdr(host),lower,map({})]\n",
         file.display()
     );
     Ok((rule, backends))
+}
+
+/// The names of other services, where it has them.
+pub(crate) fn map(hop: &Hop) -> Option<Attached> {
+    (hop.services > 0).then(|| Attached {
+        name: MAP,
+        text: hosts(hop),
+    })
+}
+
+/// Host and backend of each other service.
+fn hosts(hop: &Hop) -> String {
+    hop.others()
+        .map(|service| format!("{} {}\n", service.host, service.name))
+        .collect()
 }

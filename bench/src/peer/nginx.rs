@@ -4,9 +4,11 @@ use std::path::Path;
 
 use super::{Missing, Programs};
 use crate::certificate::HOST;
-use crate::exchange::Protocol;
+use crate::exchange::{PATH, Protocol};
 use crate::topology::{Features, Hop, Sessions, Transport};
 
+/// Where its workers, who have fewer rights than we, write.
+pub(crate) const FOLDER: &str = "nginx";
 /// Requests on one connection before nginx closes it; its default is 1,000.
 const REQUESTS: u64 = 1_000_000_000;
 
@@ -63,31 +65,43 @@ fn http(hop: &Hop, folder: &Path) -> Result<String, Missing> {
     };
     let metrics = match hop.features {
         Features::Nothing => String::new(),
-        Features::Metrics | Features::Everything | Features::Istio => {
+        Features::Metrics
+        | Features::Logged
+        | Features::Everything
+        | Features::Istio
+        | Features::IstioMetrics => {
             format!(
                 "server {{ listen {}; location /metrics {{ stub_status; }} }}",
                 hop.admin
             )
         }
     };
-    let rule = if hop.features == Features::Everything {
-        "allow 127.0.0.0/8; deny all;"
-    } else {
-        ""
+    let rule = match hop.features {
+        // by source within the location; the methods are those that the generator does not use
+        Features::Everything => {
+            "if ($request_method !~ ^(GET|HEAD|POST|PUT)$) { return 403; } allow 127.0.0.0/8; deny all;"
+        }
+        Features::Metrics
+        | Features::Nothing
+        | Features::Logged
+        | Features::Istio
+        | Features::IstioMetrics => "",
     };
+    // what is elsewhere is not found
+    let place = if rule.is_empty() { "/" } else { PATH };
     Ok(format!(
         "\
 http {{
     access_log {log};
-    client_body_temp_path {folder}/nginx-body; proxy_temp_path {folder}/nginx-proxy;
-    fastcgi_temp_path {folder}/nginx-fastcgi; uwsgi_temp_path {folder}/nginx-uwsgi; scgi_temp_path {folder}/nginx-scgi;
+    client_body_temp_path {folder}/{FOLDER}/body; proxy_temp_path {folder}/{FOLDER}/proxy;
+    fastcgi_temp_path {folder}/{FOLDER}/fastcgi; uwsgi_temp_path {folder}/{FOLDER}/uwsgi; scgi_temp_path {folder}/{FOLDER}/scgi;
     keepalive_requests {REQUESTS}; keepalive_timeout 300s;
     upstream backend {{ server {upstream}; keepalive 1024; keepalive_requests {REQUESTS}; keepalive_timeout 300s; }}
     {others}
     server {{
         listen {listen} backlog=4096{ssl}{http2};
         {accepting}
-        location / {{
+        location {place} {{
             {rule}
             {word}_pass {scheme}://{target};
             {http1}
@@ -97,6 +111,7 @@ http {{
     {metrics}
 }}
 ",
+        place = place,
         log = log(hop, folder),
         target = if hop.services == 0 { "backend" } else { "$service" },
         others = others(hop),
@@ -159,8 +174,8 @@ stream {{
 
 fn log(hop: &Hop, folder: &Path) -> String {
     match hop.features {
-        Features::Metrics | Features::Nothing => "off".to_owned(),
-        Features::Everything | Features::Istio => {
+        Features::Metrics | Features::Nothing | Features::IstioMetrics => "off".to_owned(),
+        Features::Logged | Features::Everything | Features::Istio => {
             format!(
                 "{}/nginx-access-{}.log combined buffer=64k flush=1s",
                 folder.display(),

@@ -80,6 +80,11 @@ impl Programs {
         self.need("nginx")
     }
 
+    /// What counts system calls.
+    pub(crate) fn strace(&self) -> Result<Found, Missing> {
+        self.need("strace")
+    }
+
     /// nginx's module for plain TCP.
     pub(crate) fn nginx_stream(&self) -> Result<PathBuf, Missing> {
         let file = "usr/lib/nginx/modules/ngx_stream_module.so";

@@ -1,8 +1,7 @@
 //! The report as one page that needs nothing else.
 
-use super::summary::Line;
 use super::table::{RIVALS, metrics, ratio, remarks, spread};
-use super::{Compared, Entry, Outcome, Report, plot, summary};
+use super::{Compared, Entry, Outcome, Report, SHOWN, plot, summary};
 
 const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}\
 table{border-collapse:collapse;margin:.5rem 0;font-variant-numeric:tabular-nums}th,td{padding:.2rem .6rem;text-align:right;\
@@ -84,19 +83,18 @@ fn summary(report: &Report) -> String {
         ];
         let cells = named.into_iter().chain(line.ratio_texts());
         let cells = cells.map(|cell| format!("<td>{}</td>", escape(&cell)));
-        let missed = line.verdicts.iter().any(|verdict| !verdict.met);
         format!(
             "<tr><td><a href=\"#{0}\">{0}</a></td>{1}<td class=\"{2}\">{3}</td></tr>",
             line.scenario,
             cells.collect::<String>(),
-            if missed { "bad" } else { "note" },
+            if line.misses() { "bad" } else { "note" },
             escape(&line.bounds())
         )
     });
     let titles = RIVALS.map(|peer| format!("<th>× {peer}</th>")).concat();
-    let losses = lines.iter().filter_map(Line::loss);
-    let losses: String = losses
-        .map(|loss| format!("<li>{}</li>", escape(&loss)))
+    let losses: String = summary::losing(report)
+        .iter()
+        .map(|loss| format!("<li>{}</li>", escape(loss)))
         .collect();
     format!(
         "<h2>Summary</h2><div class=\"wide\"><table><tr><th>scenario</th><th></th><th></th><th></th>{titles}<th>shall be</th></tr>{}\
@@ -113,7 +111,11 @@ fn configs(report: &Report) -> String {
             escape(text)
         )
     });
-    format!("<h2>Configurations</h2>{}", configs.collect::<String>())
+    format!(
+        "<h2>Configurations</h2><p>Each is cut after {SHOWN} characters. Of what an xDS server sends there is one sample of each \
+         kind, without fields that are not set.</p>{}",
+        configs.collect::<String>()
+    )
 }
 
 fn section(compared: &Compared) -> String {
@@ -165,7 +167,7 @@ fn section(compared: &Compared) -> String {
                 "<a href=\"#config-{}\">{} {}</a> ",
                 shown.config,
                 escape(&entry.name),
-                shown.proxy
+                escape(&shown.proxy)
             )
         })
     });

@@ -11,18 +11,17 @@ struct Whole<'a> {
     #[serde(flatten)]
     report: &'a Report,
     summary: &'a [Line],
-    /// What Tulle does worse than a rival or than it shall, in words.
+    /// What Tulle does worse than a rival or than it shall, and what was not measured, in words.
     losing: Vec<String>,
 }
 
 /// The text.
 pub(crate) fn render(report: &Report) -> anyhow::Result<String> {
     let summary = summary::lines(report);
-    let losing = summary.iter().filter_map(Line::loss).collect();
     let whole = Whole {
         report,
         summary: &summary,
-        losing,
+        losing: summary::losing(report),
     };
     Ok(serde_json::to_string(&whole)? + "\n")
 }

@@ -8,7 +8,7 @@ use crate::figure::{Metric, Series};
 /// Metrics that only the JSON has.
 const LEFT_OUT: [Metric; 2] = [Metric::P90, Metric::Rss];
 /// Peers with whom all others are compared.
-pub(crate) const RIVALS: [&str; 3] = ["envoy", "haproxy", "floor"];
+pub(crate) const RIVALS: [&str; 4] = ["envoy", "haproxy", "nginx", "floor"];
 
 /// One scenario.
 pub(crate) fn render(compared: &Compared) -> String {
@@ -72,8 +72,8 @@ fn row(compared: &Compared, entry: &Entry, metrics: &[Metric]) -> Vec<Cell> {
 
 /// A ratio, where both figures count.
 pub(crate) fn ratio(compared: &Compared, entry: &Entry, peer: &str) -> String {
-    let metric = compared.main().filter(|_| entry.outcome == Outcome::Valid);
-    let ratio = metric.and_then(|metric| compared.ratio(metric, entry, peer));
+    let metric = compared.main();
+    let ratio = metric.and_then(|metric| compared.ratio(metric, entry, peer).ok());
     ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}"))
 }
 
@@ -104,8 +104,15 @@ pub(crate) fn number(value: f64) -> String {
 pub(crate) fn remarks(compared: &Compared, entry: &Entry) -> Vec<String> {
     let growth = compared
         .growth(entry)
+        .ok()
         .map(|(growth, first)| format!("{}: {growth:.2} × {first}", entry.name));
-    complaint(entry).into_iter().chain(growth).collect()
+    let doubts = entry.remarks.iter();
+    let doubts = doubts.map(|doubt| format!("{}: {doubt}", entry.name));
+    complaint(entry)
+        .into_iter()
+        .chain(growth)
+        .chain(doubts)
+        .collect()
 }
 
 /// Why an entry has no figures that count.

@@ -3,7 +3,7 @@
 use super::shape::scenario;
 use super::{Delivery, Length, Measured, Scenario, Work};
 use crate::ads::Dialect;
-use crate::topology::Topology;
+use crate::topology::{Features, Topology};
 
 const MANY: usize = 10_000;
 const SOME: usize = 1_000;
@@ -25,11 +25,14 @@ pub(super) fn all() -> Vec<Scenario> {
             (SOME, Dialect::Delta, Measured::Endpoint),
             "one changed endpoint among 1,000 services; its cluster's endpoints are sent again",
         ),
-        delivery(
-            "ads-10000",
-            (MANY, Dialect::Delta, Measured::Everything),
-            "10,000 services of 10 endpoints from an xDS server, delta: until all is applied",
-        ),
+        Scenario {
+            features: &[Features::Metrics, Features::IstioMetrics],
+            ..delivery(
+                "ads-10000",
+                (MANY, Dialect::Delta, Measured::Everything),
+                "10,000 services of 10 endpoints from an xDS server, delta: until all is applied",
+            )
+        },
         delivery(
             "ads-10000-sotw",
             (MANY, Dialect::StateOfTheWorld, Measured::Everything),

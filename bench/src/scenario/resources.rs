@@ -16,12 +16,17 @@ pub(super) fn all() -> Vec<Scenario> {
     };
     vec![
         Scenario {
-            features: &[Features::Nothing, Features::Metrics, Features::Everything],
+            features: &[
+                Features::Nothing,
+                Features::Metrics,
+                Features::Logged,
+                Features::Everything,
+            ],
             ..scenario(
                 "features",
                 OneHop,
                 saturated(HTTP1),
-                "HTTP/1.1, one hop: all off; metrics; metrics, access log and authorization",
+                "HTTP/1.1, one hop: all off; metrics; and access log; and authorization",
             )
         },
         Scenario {

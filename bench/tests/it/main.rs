@@ -179,11 +179,9 @@ fn a_peer_that_cannot_take_part_is_a_row_that_says_why() {
         .arg(folder.path())
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "a broken Tulle is an error");
+    assert!(errors.contains("tulle in h1-c1"), "{errors}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("tulle FAILED"));
     let json = std::fs::read(folder.path().join("report.json")).unwrap();
     let report: Value = serde_json::from_slice(&json).unwrap();
