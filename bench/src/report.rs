@@ -114,7 +114,7 @@ const LATE: f64 = 0.5;
 /// Calls that are rarer are not listed.
 const RARE: f64 = 0.005;
 /// A configuration that is longer is cut: those with thousands of services repeat themselves.
-pub(crate) const SHOWN: usize = 6_000;
+const SHOWN: usize = 6_000;
 
 impl Report {
     /// Adds a scenario.
