@@ -77,6 +77,14 @@ impl RouteSource {
         }
     }
 
+    /// Looks into the table now in force, `None` before RDS has delivered it, and does not hold it.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(Option<&RouteTable>) -> T) -> T {
+        match self {
+            Self::Inline(table) => look(Some(table)),
+            Self::Rds(handle) => handle.look(look),
+        }
+    }
+
     /// The name of the table.
     pub fn name(&self) -> &str {
         match self {

@@ -20,7 +20,7 @@ use super::measure;
 use super::prepare;
 use super::redirect;
 use super::respond;
-use super::route::{Action, NoRoute, RequestFacts, RouteDecision, RouteTable};
+use super::route::{Action, NoRoute, RequestFacts, RouteDecision, VirtualHost};
 use super::serve::version_refusal;
 use crate::telemetry::access_log::ResponseFlags;
 
@@ -85,8 +85,10 @@ async fn run(exchange: &mut Exchange<'_>, down: &mut Leg) -> Result<Ending, Stop
         return Err(reply.into());
     }
     prepare::prepare(exchange)?;
-    let table = exchange.downstream.site.config.routes.current();
-    let routed = find_route(exchange, table.as_deref())?;
+    let facts = facts(exchange);
+    let virtual_host = find_virtual_host(exchange, &facts)?;
+    let routed =
+        RouteDecision::find(&virtual_host, &facts).map_err(|none| no_route(exchange, none))?;
     exchange.record.route = Some(Arc::clone(routed.route));
     // A request that is forwarded may be judged by the weighted cluster that is drawn for it.
     if !matches!(routed.route.action, Action::Forward(_)) {
@@ -111,16 +113,25 @@ async fn run(exchange: &mut Exchange<'_>, down: &mut Leg) -> Result<Ending, Stop
     }
 }
 
-fn find_route<'t>(
+/// The virtual host of a request, which is all that it holds of the table: a stream may live for hours, and a table may be
+/// large.
+fn find_virtual_host(
     exchange: &Exchange<'_>,
-    table: Option<&'t RouteTable>,
-) -> Result<RouteDecision<'t>, Stop> {
+    facts: &RequestFacts<'_, Fields>,
+) -> Result<Arc<VirtualHost>, Stop> {
+    let routes = &exchange.downstream.site.config.routes;
+    routes.look(|table| match table {
+        None => Err(LocalReply::no_route().into()),
+        Some(table) => {
+            let found = table.find_virtual_host(facts).cloned();
+            found.map_err(|none| no_route(exchange, none))
+        }
+    })
+}
+
+fn no_route(exchange: &Exchange<'_>, none: NoRoute<'_>) -> Stop {
     let downstream = exchange.downstream;
-    let Some(table) = table else {
-        return Err(LocalReply::no_route().into());
-    };
-    let found = table.find(&facts(exchange));
-    found.map_err(|no_route| match no_route {
+    match none {
         NoRoute::NoVirtualHost | NoRoute::NoRoute(_) => {
             downstream
                 .site
@@ -130,7 +141,7 @@ fn find_route<'t>(
             LocalReply::no_route().into()
         }
         NoRoute::TlsRequired(_) => redirect::to_https(&exchange.request).into(),
-    })
+    }
 }
 
 /// What routes are matched against.

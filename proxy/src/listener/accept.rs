@@ -101,6 +101,10 @@ impl Acceptor {
     }
 }
 
+/// Begins to serve a connection.
+///
+/// Invariant: nothing here blocks or panics. It runs in the loop of the worker, between two polls of its tasks: all its
+/// connections would wait, or end with it.
 fn start(socket: TcpStream, arrival: Arrival, load: Load, worker: &Rc<Thread>) {
     let peer = arrival.peer;
     match serve::arrive(socket, arrival) {

@@ -18,7 +18,8 @@ pub(crate) struct Span {
 
 impl Span {
     pub(crate) fn new(start: usize, len: usize) -> Self {
-        // Invariant: heads are limited to 60 KiB and edits to a few values, far below 4 GiB.
+        // Invariant: heads are limited to 8192 KiB (the most that `max_request_headers_kb` may say) and edits to a few
+        // values, far below 4 GiB.
         Self {
             start: start as u32,
             len: len as u32,

@@ -33,9 +33,9 @@ impl RouteHandle {
         self.table.load_full()
     }
 
-    /// The cell, for a per-worker cache.
-    pub fn cell(&self) -> &ArcSwapOption<RouteTable> {
-        &self.table
+    /// Looks into the table now in force, without a count that all workers share.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(Option<&RouteTable>) -> T) -> T {
+        look(self.table.load().as_deref())
     }
 }
 

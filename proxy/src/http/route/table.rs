@@ -49,6 +49,24 @@ pub enum NoRoute<'a> {
     TlsRequired(&'a Arc<VirtualHost>),
 }
 
+impl<'a> RouteDecision<'a> {
+    /// The first route of a virtual host that matches a request.
+    ///
+    /// # Errors
+    /// When none does.
+    pub(crate) fn find<H: HeaderLookup>(
+        virtual_host: &'a Arc<VirtualHost>,
+        facts: &RequestFacts<'_, H>,
+    ) -> Result<Self, NoRoute<'a>> {
+        let mut routes = virtual_host.routes.iter();
+        let route = routes.find(|route| route.matching.matches(facts));
+        Ok(Self {
+            virtual_host,
+            route: route.ok_or(NoRoute::NoRoute(virtual_host))?,
+        })
+    }
+}
+
 impl HostIndex {
     /// Indexes the domains of virtual hosts.
     ///
@@ -131,6 +149,17 @@ impl RouteTable {
         &self,
         facts: &RequestFacts<'_, H>,
     ) -> Result<RouteDecision<'_>, NoRoute<'_>> {
+        RouteDecision::find(self.find_virtual_host(facts)?, facts)
+    }
+
+    /// The virtual host for a request.
+    ///
+    /// # Errors
+    /// When there is none, or when it wants TLS and the request came without.
+    pub(crate) fn find_virtual_host<H: HeaderLookup>(
+        &self,
+        facts: &RequestFacts<'_, H>,
+    ) -> Result<&Arc<VirtualHost>, NoRoute<'_>> {
         let virtual_host = self
             .virtual_host(facts.authority)
             .ok_or(NoRoute::NoVirtualHost)?;
@@ -140,16 +169,7 @@ impl RouteTable {
         {
             return Err(NoRoute::TlsRequired(virtual_host));
         }
-        let route = virtual_host
-            .routes
-            .iter()
-            .find(|route| route.matching.matches(facts));
-        route
-            .map(|route| RouteDecision {
-                virtual_host,
-                route,
-            })
-            .ok_or(NoRoute::NoRoute(virtual_host))
+        Ok(virtual_host)
     }
 
     /// The virtual host for an authority.

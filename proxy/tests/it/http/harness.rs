@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tulle_proxy::drain::{Signal, Switch};
 use tulle_proxy::http::{Local, Shared};
 use tulle_proxy::listener::{ConnectionFacts, Handler, Listener};
@@ -317,8 +317,11 @@ where
     addr
 }
 
-/// An address on which nobody listens.
-pub(super) async fn closed_port() -> SocketAddr {
-    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    socket.local_addr().expect("bound")
+/// An address on which nobody listens, nor will as long as the socket lives that is bound to it.
+pub(super) fn closed_port() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    socket.bind(any).expect("a port");
+    let addr = socket.local_addr().expect("bound");
+    (socket, addr)
 }

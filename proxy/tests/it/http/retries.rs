@@ -62,7 +62,7 @@ fn a_refused_connection_is_retried_for_every_method() {
                 .await;
         })
         .await;
-        let dead = closed_port().await;
+        let (_bound, dead) = closed_port();
         let proxy = start(RETRY_503, &[("web", &[dead, web], "")]).await;
         for _ in 0..4 {
             let all = ask(proxy.addr, "POST", "").await;
@@ -137,7 +137,7 @@ fn without_endpoint_or_answer_the_reply_says_so() {
             server.rest().await;
         })
         .await;
-        let dead = closed_port().await;
+        let (_bound, dead) = closed_port();
         let proxy = start(
             routes,
             &[
@@ -302,7 +302,7 @@ fn the_host_that_an_endpoints_name_replaced_is_told_by_whichever_attempt_connect
                 .await;
         })
         .await;
-        let dead = closed_port().await;
+        let (_bound, dead) = closed_port();
         let name = |text: String| {
             let named = "- endpoint: { hostname: web.example, address";
             text.replace("- endpoint: { address", named)

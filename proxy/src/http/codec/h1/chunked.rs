@@ -1,7 +1,7 @@
 //! The chunked coding. Source: RFC 9112 section 7.1.
 
 use super::field::may_trail;
-use super::parse::has_bare_line_feed;
+use super::scan::{Scanner, Stopped};
 use crate::http::head::Fields;
 
 /// Bytes of a chunk's size line with its extensions.
@@ -39,8 +39,15 @@ enum State {
     Size,
     Data(u64),
     DataEnd,
-    Trailers,
+    Trailers(Trailers),
     Done,
+}
+
+/// How many trailers have come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Trailers {
+    fields: usize,
+    bytes: usize,
 }
 
 /// What the front of the input is.
@@ -71,7 +78,9 @@ impl ChunkDecoder {
             match self.state {
                 State::Size => match size_line(rest)? {
                     None => return Ok(Chunked::More(at)),
-                    Some((0, len)) => (self.state, at) = (State::Trailers, at + len),
+                    Some((0, len)) => {
+                        (self.state, at) = (State::Trailers(Trailers::default()), at + len);
+                    }
                     Some((size, len)) => (self.state, at) = (State::Data(size), at + len),
                 },
                 State::Data(_) if rest.is_empty() => return Ok(Chunked::More(at)),
@@ -90,9 +99,9 @@ impl ChunkDecoder {
                     [b'\r', b'\n', ..] => (self.state, at) = (State::Size, at + 2),
                     _ => return Err(InvalidChunk::End),
                 },
-                State::Trailers => match take_trailers(rest, trailers)? {
+                State::Trailers(mut before) => match before.take(rest, trailers)? {
                     None => return Ok(Chunked::More(at)),
-                    Some(len) => (self.state, at) = (State::Done, at + len),
+                    Some((state, len)) => (self.state, at) = (state, at + len),
                 },
                 State::Done => return Ok(Chunked::End(at)),
             }
@@ -145,29 +154,35 @@ fn extension(rest: &[u8]) -> Result<(), InvalidChunk> {
     }
 }
 
-fn take_trailers(input: &[u8], trailers: &mut Fields) -> Result<Option<usize>, InvalidChunk> {
-    let mut headers = [httparse::EMPTY_HEADER; MOST_TRAILERS];
-    match httparse::parse_headers(input, &mut headers) {
-        Err(_) => Err(InvalidChunk::Trailers),
-        Ok(httparse::Status::Partial) if input.len() > LONGEST_TRAILERS => {
-            Err(InvalidChunk::Trailers)
+impl Trailers {
+    /// Takes the next line of `input`: its length, and whether more may follow; `None` when the line has not ended.
+    fn take(
+        &mut self,
+        input: &[u8],
+        trailers: &mut Fields,
+    ) -> Result<Option<(State, usize)>, InvalidChunk> {
+        let mut scanner = Scanner::of_fields(input);
+        let line = match scanner.field() {
+            Ok(line) => line,
+            Err(Stopped::Short) if self.bytes + input.len() <= LONGEST_TRAILERS => return Ok(None),
+            Err(Stopped::Short | Stopped::Invalid(_)) => return Err(InvalidChunk::Trailers),
+        };
+        let len = scanner.read().len();
+        self.bytes += len;
+        if self.bytes > LONGEST_TRAILERS {
+            return Err(InvalidChunk::Trailers);
         }
-        Ok(httparse::Status::Partial) => Ok(None),
-        Ok(httparse::Status::Complete((len, _))) if has_bare_line_feed(&input[..len]) => {
-            Err(InvalidChunk::Trailers)
+        let Some(line) = line else {
+            return Ok(Some((State::Done, len)));
+        };
+        self.fields += 1;
+        if self.fields > MOST_TRAILERS {
+            return Err(InvalidChunk::Trailers);
         }
-        Ok(httparse::Status::Complete((len, _))) if len > LONGEST_TRAILERS => {
-            Err(InvalidChunk::Trailers)
+        if may_trail(line.name) {
+            trailers.append_raw(line.name, line.value);
         }
-        Ok(httparse::Status::Complete((len, headers))) => {
-            for header in headers
-                .iter()
-                .filter(|header| may_trail(header.name.as_bytes()))
-            {
-                trailers.append_raw(header.name.as_bytes(), header.value);
-            }
-            Ok(Some(len))
-        }
+        Ok(Some((State::Trailers(*self), len)))
     }
 }
 
@@ -216,6 +231,28 @@ mod tests {
         }
         let long = format!("1;{}", "a".repeat(300));
         assert_eq!(decode(&[long.as_bytes()]), Err(InvalidChunk::Extension));
+    }
+
+    #[test]
+    fn trailers_are_limited_in_number_and_size_however_they_come() {
+        let wire = |lines: &str| format!("0\r\n{lines}\r\n").into_bytes();
+        let most = wire(&"a: b\r\n".repeat(MOST_TRAILERS));
+        let long = wire(&format!("a: {}\r\n", "b".repeat(LONGEST_TRAILERS - 7)));
+        for (whole, more) in [
+            (most, wire(&"a: b\r\n".repeat(MOST_TRAILERS + 1))),
+            (
+                long,
+                wire(&format!("a: {}\r\n", "b".repeat(LONGEST_TRAILERS - 6))),
+            ),
+        ] {
+            let single: Vec<&[u8]> = whole.chunks(1).collect();
+            let decoded = decode(&[&whole]).expect("within the limits");
+            assert_eq!(decoded.used, Some(whole.len()));
+            assert_eq!(decode(&single), Ok(decoded));
+            assert_eq!(decode(&[&more]), Err(InvalidChunk::Trailers));
+            let single: Vec<&[u8]> = more.chunks(1).collect();
+            assert_eq!(decode(&single), Err(InvalidChunk::Trailers));
+        }
     }
 
     proptest! {

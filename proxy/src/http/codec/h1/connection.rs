@@ -106,7 +106,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         self.trailers = Fields::default();
     }
 
-    /// Reads a request head into `head`, which must be empty; `None` when the client closed between messages.
+    /// Reads a request head in place of what is in `head`; `None` when the client closed between messages.
     pub(crate) fn poll_request(
         &mut self,
         cx: &mut Context<'_>,
@@ -114,7 +114,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         limits: HeadLimits,
     ) -> Poll<Result<Option<ParsedRequest>, ReadError>> {
         loop {
-            if !self.input.is_empty()
+            if self.input.is_head_due(limits.bytes)
                 && let Some(parsed) = parse_request(self.input.bytes(), head, limits)?
             {
                 self.input.consume(parsed.len);
@@ -131,7 +131,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         }
     }
 
-    /// Reads a response head into `head`, which must be empty. After an informational one (but 101) call again.
+    /// Reads a response head in place of what is in `head`. After an informational one (but 101) call again.
     pub(crate) fn poll_response(
         &mut self,
         cx: &mut Context<'_>,
@@ -140,7 +140,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         limits: HeadLimits,
     ) -> Poll<Result<ParsedResponse, ReadError>> {
         loop {
-            if !self.input.is_empty()
+            if self.input.is_head_due(limits.bytes)
                 && let Some(parsed) = parse_response(self.input.bytes(), method, head, limits)?
             {
                 self.input.consume(parsed.len);

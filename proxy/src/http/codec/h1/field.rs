@@ -2,23 +2,27 @@
 
 use smallvec::SmallVec;
 
+use super::parse::InvalidHead;
 use crate::http::head::{FieldName, Fields, KnownName};
+
+/// Options of `connection` that name other fields; a head with more is refused, since each is compared with every field.
+const MOST_NAMED: usize = 32;
 
 /// What `connection` says.
 #[derive(Debug, Default)]
-pub(super) struct Hops {
+pub(super) struct Hops<'b> {
     /// `close`.
     pub(super) close: bool,
     /// `keep-alive`.
     pub(super) keep_alive: bool,
     /// `upgrade`.
     pub(super) upgrade: bool,
-    /// Other fields that must not go further, in lower case.
-    named: SmallVec<[Box<[u8]>; 2]>,
+    /// Other fields that must not go further.
+    named: SmallVec<[&'b [u8]; 2]>,
 }
 
-impl Hops {
-    pub(super) fn connection(&mut self, value: &[u8]) {
+impl<'b> Hops<'b> {
+    pub(super) fn connection(&mut self, value: &'b [u8]) -> Result<(), InvalidHead> {
         for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
             if option.eq_ignore_ascii_case(b"close") {
                 self.close = true;
@@ -27,10 +31,13 @@ impl Hops {
             } else if option.eq_ignore_ascii_case(b"upgrade") {
                 self.upgrade = true;
             } else if !option.is_empty() && !option.eq_ignore_ascii_case(b"te") {
-                // An allocation, but only for options that hardly any client sends.
-                self.named.push(option.to_ascii_lowercase().into());
+                if self.named.len() == MOST_NAMED {
+                    return Err(InvalidHead::Syntax);
+                }
+                self.named.push(option);
             }
         }
+        Ok(())
     }
 
     /// Removes what `connection` names. `upgrade` stays when it asks for that: it is the upgrade's to decide.

@@ -1,6 +1,6 @@
 //! What holds for any bytes: entry points of the fuzz targets, and of the properties that are tested beside the parsers.
 //!
-//! Each panics when a parser is wrong: when it panics itself, when a beginning is read differently from the whole, or when
+//! Each panics when a parser is wrong: when it panics itself, when it and httparse read a head differently, when a beginning is read differently from the whole, or when
 //! what it accepted is not read the same way once it is written again.
 
 use std::fmt::Debug;
@@ -13,6 +13,8 @@ use super::parse::{Framing, HeadLimits};
 use super::request::{ParsedRequest, parse_request};
 use super::response::{ParsedResponse, parse_response};
 use crate::http::head::{Fields, KnownName, RequestHead, ResponseHead};
+
+mod differential;
 
 /// Beginnings of a long input that are tried.
 const MOST_CUTS: usize = 256;
@@ -33,6 +35,7 @@ struct Message {
 
 /// Any bytes as the head of a request.
 pub fn request(bytes: &[u8]) {
+    differential::request(bytes);
     let read = |bytes: &[u8]| {
         let mut head = RequestHead::default();
         let parsed = parse_request(bytes, &mut head, HeadLimits::default());
@@ -58,6 +61,7 @@ pub fn request(bytes: &[u8]) {
 
 /// Any bytes as the head of a response.
 pub fn response(bytes: &[u8]) {
+    differential::response(bytes);
     for method in [Method::GET, Method::HEAD] {
         response_to(&method, bytes);
     }

@@ -40,7 +40,7 @@ impl Default for HeadLimits {
 /// A head that is refused. The text is Envoy's response code detail where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidHead {
-    /// Not HTTP/1 at all, or a character where none is allowed.
+    /// Not HTTP/1 at all, a character where none is allowed, or more than 32 fields named by `connection`.
     #[error("http1.codec_error")]
     Syntax,
     /// A line feed without carriage return.
@@ -87,19 +87,39 @@ pub(super) enum Coding {
 
 /// Everything that the fields of one head say to this hop.
 #[derive(Debug, Default)]
-pub(super) struct HopFacts {
+pub(super) struct HopFacts<'b> {
     pub(super) framing: FramingFields,
-    pub(super) hops: Hops,
+    pub(super) hops: Hops<'b>,
 }
 
-/// Takes over the fields that go beyond this hop (RFC 9110 section 7.6.1), at most `most` with all others, and learns from
-/// the others. `host` sees every `host` field.
+/// Takes over the fields that go beyond this hop (RFC 9110 section 7.6.1), and learns from the others. `host` sees every
+/// `host` field. Of a head that is refused those stay that were read, for the access log.
 pub(super) fn take_fields<'b>(
+    from: &mut Scanner<'b>,
+    mut into: Received<'_>,
+    limits: HeadLimits,
+    host: impl FnMut(&'b [u8]) -> Result<(), InvalidHead>,
+) -> Result<HopFacts<'b>, Stopped> {
+    let taken = match append_fields(from, &mut into, limits.fields, host) {
+        Ok(_) if from.read().len() > limits.bytes => Err(InvalidHead::TooLarge.into()),
+        Err(Stopped::Short) if from.bytes().len() >= limits.bytes => {
+            Err(InvalidHead::TooLarge.into())
+        }
+        taken => taken,
+    };
+    match taken {
+        Err(Stopped::Short) => {}
+        Ok(_) | Err(Stopped::Invalid(_)) => into.complete(from.read()),
+    }
+    taken
+}
+
+fn append_fields<'b>(
     from: &mut Scanner<'b>,
     into: &mut Received<'_>,
     most: usize,
     mut host: impl FnMut(&'b [u8]) -> Result<(), InvalidHead>,
-) -> Result<HopFacts, Stopped> {
+) -> Result<HopFacts<'b>, Stopped> {
     let mut facts = HopFacts::default();
     let mut count = 0;
     while let Some(line) = from.field()? {
@@ -117,7 +137,7 @@ pub(super) fn take_fields<'b>(
                 continue;
             }
             Some(KnownName::Connection) => {
-                facts.hops.connection(line.value);
+                facts.hops.connection(line.value)?;
                 continue;
             }
             Some(KnownName::KeepAlive | KnownName::ProxyConnection) => continue,
@@ -178,16 +198,4 @@ fn number(digits: &[u8]) -> Option<u64> {
         let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
         number.checked_mul(10)?.checked_add(digit)
     })
-}
-
-/// httparse takes a lone line feed as the end of a line; a stricter reader behind us would not.
-pub(super) fn has_bare_line_feed(head: &[u8]) -> bool {
-    // Without a branch and over two plain slices, so that the compiler compares many bytes at a time.
-    let bare = |bare, (before, byte): (&u8, &u8)| {
-        bare | (u8::from(*byte == b'\n') & u8::from(*before != b'\r'))
-    };
-    let Some((first, rest)) = head.split_first() else {
-        return false;
-    };
-    *first == b'\n' || head.iter().zip(rest).fold(0, bare) != 0
 }

@@ -19,7 +19,9 @@ pub struct ParsedRequest {
     pub upgrade: bool,
 }
 
-/// Reads one request head from the front of `bytes` into `head`, which must be empty. `None`: more bytes are needed.
+/// Reads one request head from the front of `bytes` into `head`, whose fields are replaced. `None`: more bytes are needed.
+///
+/// Of a head that is refused, `head` has what was read before.
 ///
 /// # Errors
 /// When the head is malformed, ambiguous or exceeds `limits`.
@@ -38,25 +40,18 @@ fn read(
 ) -> Result<ParsedRequest, Stopped> {
     let mut scanner = Scanner::new(bytes)?;
     let (method, target, version) = scanner.request_line()?;
-    let mut host = None;
-    let mut received = head.fields.receive();
-    let facts = parse::take_fields(
-        &mut scanner,
-        &mut received,
-        limits.fields,
-        |value| match host.replace(value) {
-            None => Ok(()),
-            Some(_) => Err(InvalidHead::Host),
-        },
-    )?;
-    let len = scanner.read();
-    if len > limits.bytes {
-        return Err(InvalidHead::TooLarge.into());
-    }
-    received.complete(&bytes[..len]);
-    facts.hops.strip_named(&mut head.fields);
+    // Before anything is refused: the access log tells what was.
     head.version = version;
     head.method = ::http::Method::from_bytes(method).map_err(|_| InvalidHead::Syntax)?;
+    let mut host = None;
+    let received = head.fields.receive();
+    let facts = parse::take_fields(&mut scanner, received, limits, |value| {
+        match host.replace(value) {
+            None => Ok(()),
+            Some(_) => Err(InvalidHead::Host),
+        }
+    })?;
+    facts.hops.strip_named(&mut head.fields);
     set_target(head, target, host)?;
     let keep_alive = match head.version {
         Version::Http10 => facts.hops.keep_alive && !facts.hops.close,
@@ -64,7 +59,7 @@ fn read(
     };
     let framing = framing(head.version, &facts.framing)?;
     Ok(ParsedRequest {
-        len,
+        len: scanner.read().len(),
         framing,
         keep_alive,
         upgrade: facts.hops.upgrade,

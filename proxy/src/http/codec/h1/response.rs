@@ -18,8 +18,8 @@ pub struct ParsedResponse {
     pub keep_alive: bool,
 }
 
-/// Reads one response to a request of `method` from the front of `bytes` into `head`, which must be empty. `None`:
-/// more bytes are needed.
+/// Reads one response to a request of `method` from the front of `bytes` into `head`, whose fields are replaced.
+/// `None`: more bytes are needed.
 ///
 /// # Errors
 /// When the head is malformed, ambiguous or exceeds `limits`.
@@ -41,13 +41,8 @@ fn read(
     let mut scanner = Scanner::new(bytes)?;
     let (version, status, reason) = scanner.status_line()?;
     // `Host` means nothing in a response; it goes no further.
-    let mut received = head.fields.receive();
-    let facts = parse::take_fields(&mut scanner, &mut received, limits.fields, |_| Ok(()))?;
-    let len = scanner.read();
-    if len > limits.bytes {
-        return Err(InvalidHead::TooLarge.into());
-    }
-    received.complete(&bytes[..len]);
+    let received = head.fields.receive();
+    let facts = parse::take_fields(&mut scanner, received, limits, |_| Ok(()))?;
     facts.hops.strip_named(&mut head.fields);
     head.version = version;
     head.status = StatusCode::from_u16(status).map_err(|_| InvalidHead::Syntax)?;
@@ -59,7 +54,7 @@ fn read(
     };
     let doubtful = facts.framing.coding.is_some() && facts.framing.length.is_some();
     Ok(ParsedResponse {
-        len,
+        len: scanner.read().len(),
         framing,
         keep_alive: kept && !doubtful && framing != Framing::UntilClose,
     })
@@ -68,7 +63,7 @@ fn read(
 fn framing(
     method: &Method,
     head: &mut ResponseHead,
-    facts: &HopFacts,
+    facts: &HopFacts<'_>,
 ) -> Result<Framing, InvalidHead> {
     if head.status.is_informational() || head.status == StatusCode::NO_CONTENT {
         // What another reader takes for a body would be the beginning of the next response here.

@@ -1,7 +1,7 @@
 //! The bytes of a head: which may stand where, and where lines end. Source: RFC 9112 sections 2.2, 3, 4 and 5.
 //!
-//! Each byte is looked at once, eight at a time where a line may be long. Nothing but CR LF ends a line, no field goes on
-//! in a second line, and a name is a token right before its colon.
+//! Lines are looked for eight bytes at a time or more; names are looked at twice, for their colon and for what they are.
+//! Nothing but CR LF ends a line, no field goes on in a second line, and a name is a token right before its colon.
 
 use super::parse::InvalidHead;
 use crate::http::head::name::is_token;
@@ -53,9 +53,19 @@ impl<'b> Scanner<'b> {
         Ok(scanner)
     }
 
-    /// Bytes that were read.
-    pub(super) fn read(&self) -> usize {
-        self.at
+    /// At the first line of `bytes`, which is a field or the empty line behind all fields.
+    pub(super) fn of_fields(bytes: &'b [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// All bytes, read or not.
+    pub(super) fn bytes(&self) -> &'b [u8] {
+        self.bytes
+    }
+
+    /// The bytes that were read.
+    pub(super) fn read(&self) -> &'b [u8] {
+        &self.bytes[..self.at]
     }
 
     fn peek(&self) -> Result<u8, Stopped> {

@@ -38,7 +38,7 @@ impl Received<'_> {
         });
     }
 
-    /// Takes over the bytes of the whole head, of which the fields were parts.
+    /// Takes over the bytes of the head as far as it was read, of which the fields were parts.
     pub(crate) fn complete(mut self, head: &[u8]) {
         self.fields.buffer.extend_from_slice(head);
         for (at, value) in std::mem::take(&mut self.loose) {
@@ -57,9 +57,9 @@ impl Drop for Received<'_> {
 }
 
 impl Fields {
-    /// Begins to read a head; there must be no field yet.
+    /// Begins to read a head, in place of what was there.
     pub(crate) fn receive(&mut self) -> Received<'_> {
-        debug_assert!(self.buffer.is_empty() && self.entries.is_empty());
+        self.clear();
         Received {
             fields: self,
             loose: SmallVec::new(),

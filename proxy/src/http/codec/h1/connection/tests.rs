@@ -35,6 +35,36 @@ async fn body(connection: &mut Connection<DuplexStream>) -> Result<Vec<u8>, Read
 }
 
 #[tokio::test]
+async fn a_head_may_be_as_long_as_its_limit_and_come_in_many_pieces() {
+    let limits = HeadLimits {
+        bytes: 1024 * 1024,
+        fields: 100,
+    };
+    for (len, fits) in [(limits.bytes - 100, true), (limits.bytes, false)] {
+        let (mut connection, mut client) = pair(999);
+        let text = format!(
+            "GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n",
+            "y".repeat(len)
+        );
+        let send = async {
+            // Nobody reads the end of what is refused.
+            let _ = client.write_all(text.as_bytes()).await;
+        };
+        let mut head = RequestHead::default();
+        let read = async {
+            let read = poll_fn(|cx| connection.poll_request(cx, &mut head, limits)).await;
+            drop(connection);
+            read
+        };
+        match tokio::join!(send, read).1 {
+            Ok(Some(parsed)) => assert!(fits && parsed.len == text.len()),
+            Err(ReadError::Head(InvalidHead::TooLarge)) => assert!(!fits),
+            read => panic!("{read:?} of {len} bytes"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn pipelined_requests_come_one_after_the_other() {
     let (mut connection, mut client) = pair(1024);
     client

@@ -15,6 +15,74 @@ fn accepted(text: &str) -> (RequestHead, ParsedRequest) {
 }
 
 #[test]
+fn a_refused_head_keeps_what_was_read_for_the_access_log() {
+    let mut head = RequestHead::default();
+    head.fields.append_raw(b"left", b"over");
+    let limits = HeadLimits {
+        bytes: 100,
+        fields: 2,
+    };
+    for (text, expected, fields) in [
+        ("a: b\r\nc : d\r\n\r\n", InvalidHead::Syntax, 1),
+        ("a: b\r\nc: d\r\ne: f\r\n", InvalidHead::TooManyFields, 2),
+        (
+            "a: b\r\nhost: x\r\n\r\n",
+            InvalidHead::TransferEncodingInHttp10,
+            1,
+        ),
+        (
+            &format!("a: b\r\nc: {}", "d".repeat(90)),
+            InvalidHead::TooLarge,
+            1,
+        ),
+        (
+            &format!("a: b\r\nc: {}\r\n\r\n", "d".repeat(90)),
+            InvalidHead::TooLarge,
+            2,
+        ),
+    ] {
+        let mut text = format!("PUT / HTTP/1.0\r\n{text}");
+        if expected == InvalidHead::TransferEncodingInHttp10 {
+            text = text.replace("host: x", "transfer-encoding: chunked");
+        }
+        let parsed = parse_request(text.as_bytes(), &mut head, limits);
+        assert_eq!(parsed, Err(expected), "{text:?}");
+        assert_eq!(
+            (head.method.as_str(), head.version),
+            ("PUT", Version::Http10)
+        );
+        let first = head.fields.iter().next().expect("a field");
+        assert_eq!(
+            (first.0.as_bytes(), first.1),
+            (&b"a"[..], &b"b"[..]),
+            "{text:?}"
+        );
+        assert_eq!(head.fields.len(), fields, "{text:?}");
+    }
+    let begun = parse_request(b"PUT / HTTP/1.0\r\na: b\r\n", &mut head, limits);
+    assert_eq!(
+        (begun, head.fields.len()),
+        (Ok(None), 0),
+        "it is read again"
+    );
+}
+
+#[test]
+fn connection_names_32_fields_at_most() {
+    let head = |names: usize| {
+        let names: Vec<String> = (0..names).map(|number| format!("X-{number}")).collect();
+        let names = names.join(", ");
+        format!(
+            "GET / HTTP/1.1\r\nhost: x\r\nx-31: a\r\nconnection: close, te,,\r\nconnection: {names}\r\n\r\n"
+        )
+    };
+    let (read, parsed) = accepted(&head(32));
+    assert!(read.fields.is_empty() && !parsed.keep_alive);
+    let parsed = parse(head(33).as_bytes()).map(|parsed| parsed.is_some());
+    assert_eq!(parsed, Err(InvalidHead::Syntax));
+}
+
+#[test]
 fn reads_every_form_of_target() {
     for (text, method, authority, path) in [
         ("GET /a?b HTTP/1.1\r\nhost: x\r\n\r\n", "GET", "x", "/a?b"),
