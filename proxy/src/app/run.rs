@@ -209,7 +209,6 @@ impl Proxy {
             tokio::task::spawn_local(identity.run());
         }
         self.follow_xds(&start);
-        gather_entropy();
         let (lifecycle, started) = (self.lifecycle.clone(), start.started);
         tokio::task::spawn_local(async move {
             lifecycle.reached(Phase::Live).await;
@@ -365,18 +364,6 @@ impl Drain {
             },
         }
     }
-}
-
-/// The TLS library gathers entropy for some 30 ms when it is first asked for random numbers: a thread asks now, or the
-/// first handshake would wait, and its worker with it.
-fn gather_entropy() {
-    let gather = || {
-        let _ = aws_lc_rs::rand::fill(&mut [0; 1]);
-    };
-    // Where there is no thread to be had, the first handshake waits after all.
-    let _ = std::thread::Builder::new()
-        .name("tulle-entropy".to_owned())
-        .spawn(gather);
 }
 
 async fn bind(address: SocketAddr, what: &str) -> anyhow::Result<TcpListener> {
