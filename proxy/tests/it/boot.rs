@@ -30,6 +30,11 @@ pub(crate) fn run(test: impl Future<Output = ()>) {
 
 /// The listener of the bootstrap `yaml`.
 pub(crate) fn listener(yaml: &str) -> Listener {
+    listener_with_routes(yaml).0
+}
+
+/// The listener of the bootstrap `yaml`, and the store that its route tables come from over RDS.
+pub(crate) fn listener_with_routes(yaml: &str) -> (Listener, Routes) {
     let (secrets, tables) = (Secrets::new(), Routes::new());
     let boot = bootstrap::parse(yaml, "test").expect("a valid bootstrap");
     let cx = Conversion {
@@ -38,7 +43,8 @@ pub(crate) fn listener(yaml: &str) -> Listener {
         notes: NotHonouredFields::of("listener", "test"),
     };
     let listener = boot.listeners.into_iter().next().expect("one listener");
-    Listener::from_proto(listener, Bytes::new(), cx).expect("a valid listener")
+    let listener = Listener::from_proto(listener, Bytes::new(), cx).expect("a valid listener");
+    (listener, tables)
 }
 
 /// What the workers of a proxy with the clusters of the bootstrap `yaml` share.

@@ -3,11 +3,12 @@
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tulle_proxy::drain::{Signal, Switch};
+use tulle_proxy::http::route::{RouteTable, Routes};
 use tulle_proxy::http::{Local, Shared};
 use tulle_proxy::listener::{ConnectionFacts, Handler, Listener};
 use tulle_proxy::telemetry::istio::Workload;
@@ -16,13 +17,15 @@ use tulle_proxy::transport::{Downstream, DownstreamTransport, Raw, Socket, Strea
 use tulle_proxy::worker::{self, Worker};
 
 pub(super) use crate::boot::run;
-use crate::boot::{listener, shared};
+use crate::boot::{listener, listener_with_routes, shared};
 
 /// A proxy that listens on `addr`.
 pub(super) struct Proxy {
     pub(super) addr: SocketAddr,
     pub(super) metrics: Registry,
     pub(super) drain: Switch,
+    /// The store of its route tables that are not in its listener.
+    routes: Routes,
     shared: Shared,
     listener: Arc<Listener>,
     /// Bytes of the future that serves the last connection.
@@ -53,6 +56,16 @@ impl Proxy {
         while !self.metrics.render_text().contains(&line) {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Puts a table of `routes` in force, where they come over RDS.
+    pub(super) fn apply_routes(&self, routes: &str) -> Weak<RouteTable> {
+        let of = listener(&yaml("unused", routes, &[]));
+        let table = of.route_tables().next().expect("a table");
+        let kept = Arc::downgrade(&table);
+        let handle = self.listener.route_handles().next().expect("RDS");
+        self.routes.apply(handle.source(), table);
+        kept
     }
 
     /// Starts a second worker of the same proxy; where it listens.
@@ -113,7 +126,8 @@ pub(super) async fn start_with(text: impl FnOnce(&str) -> String, workload: Work
     let logs = tempfile::tempdir().expect("a directory");
     let log = logs.path().join("access.log");
     let text = text(&log.display().to_string());
-    let listener = Arc::new(listener(&text));
+    let (listener, routes) = listener_with_routes(&text);
+    let listener = Arc::new(listener);
     let shared = shared(&text, workload);
     let metrics = shared.metrics.clone();
     let local = Local::new(Worker::new(0), shared.clone());
@@ -133,6 +147,7 @@ pub(super) async fn start_with(text: impl FnOnce(&str) -> String, workload: Work
         addr,
         metrics,
         drain,
+        routes,
         shared,
         listener,
         future_size,

@@ -1,6 +1,6 @@
 //! HTTP/1 on both sides.
 
-use super::harness::{Client, TO_WEB, run, start, upstream};
+use super::harness::{Client, TO_WEB, run, start, start_edited, upstream};
 
 /// The most that the future of a connection may take; it holds all that its requests need.
 const FUTURE_BYTES: usize = 4_864;
@@ -176,6 +176,42 @@ fn a_websocket_becomes_a_tunnel() {
         client.until("\r\n\r\nhello").await;
         client.send("ping").await;
         client.until("pong").await;
+    });
+}
+
+#[test]
+fn a_tunnel_does_not_hold_the_route_table_it_began_with() {
+    run(async {
+        let web = upstream(|_, mut server| async move {
+            server.until("\r\n\r\n").await;
+            server.send("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nhello").await;
+            server.until("ping").await;
+            server.send("pong").await;
+        })
+        .await;
+        let rds = |text: String| {
+            let (before, rest) = text
+                .split_once("          route_config:\n")
+                .expect("routes");
+            let (_, after) = rest
+                .split_once("          http_filters:\n")
+                .expect("filters");
+            let rds = "rds: { route_config_name: local, config_source: { ads: {} } }";
+            format!("{before}          {rds}\n          http_filters:\n{after}")
+        };
+        let proxy = start_edited(rds, TO_WEB, &[("web", &[web], "")]).await;
+        let first = proxy.apply_routes(TO_WEB);
+        let mut client = Client::connect(proxy.addr).await;
+        client
+            .send("GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+            .await;
+        client.until("\r\n\r\nhello").await;
+        assert!(first.upgrade().is_some(), "in force");
+        let second = proxy.apply_routes(TO_WEB);
+        assert!(first.upgrade().is_none(), "held by the tunnel");
+        client.send("ping").await;
+        client.until("pong").await;
+        assert!(second.upgrade().is_some(), "in force");
     });
 }
 
