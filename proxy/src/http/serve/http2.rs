@@ -270,8 +270,8 @@ async fn serve_stream((request, respond): Opened, exchange: &mut Exchange<'_>) {
     };
     let Leg::Http2(stream) = &mut leg else { return };
     match ending {
-        // The response is whole: the client need not send the rest of its request.
-        Ending::Keep | Ending::Close if !stream.is_read() => stream.reset(h2::Reason::NO_ERROR),
+        // The response is whole. Where the request is not, `h2` tells the client after the response that it need not send
+        // the rest (RFC 9113 section 8.1); a reset from here would overtake the response.
         Ending::Keep | Ending::Close => {}
         Ending::Abort => stream.reset(h2::Reason::INTERNAL_ERROR),
     }

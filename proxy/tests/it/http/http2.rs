@@ -231,6 +231,27 @@ fn a_grpc_client_gets_a_grpc_status_from_the_proxy() {
     });
 }
 
+#[test]
+fn an_answer_that_comes_before_the_request_is_whole_arrives_and_then_tells_the_client_to_stop() {
+    run(async {
+        let proxy = start(TO_WEB, &[("web", &[], "")]).await;
+        let mut sender = client(proxy.addr).await.ready().await.expect("ready");
+        for _ in 0..20 {
+            let request = Request::post("http://x/").body(()).expect("valid");
+            let (response, mut upload) = sender.send_request(request, false).expect("sent");
+            let response = response.await.expect("a response");
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            let mut body = response.into_body();
+            while let Some(data) = body.data().await {
+                data.expect("a body");
+            }
+            let reason = std::future::poll_fn(|cx| upload.poll_reset(cx)).await;
+            assert_eq!(reason.expect("told"), h2::Reason::NO_ERROR);
+            sender = sender.ready().await.expect("the connection stays");
+        }
+    });
+}
+
 /// Rules under which a peer that does not answer PINGs is given up soon.
 const PINGS: &str = "connection_keepalive: { interval: 0.01s, timeout: 0.1s }";
 
