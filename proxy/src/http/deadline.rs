@@ -1,9 +1,10 @@
 //! One timer per connection or stream, set again only when it fires too early.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::Sleep;
 
 /// A timer for deadlines that mostly move later and are mostly never reached: then setting one costs a comparison.
@@ -36,16 +37,19 @@ impl Deadline {
             // It fires no later than wanted and wakes this task: there is nothing to ask it.
             return Poll::Pending;
         }
-        if !known {
-            self.registered = Some(waker.clone());
-        }
-        while sleep.as_mut().poll(cx).is_ready() {
+        loop {
+            // Whoever has had his share of the thread is told to ask again before the timer has heard of him.
+            if !has_budget_remaining() {
+                self.registered = None;
+            } else if !known {
+                self.registered = Some(waker.clone());
+            }
+            ready!(sleep.as_mut().poll(cx));
             if tokio::time::Instant::now() >= at {
                 return Poll::Ready(());
             }
             sleep.as_mut().reset(at);
         }
-        Poll::Pending
     }
 }
 
@@ -59,8 +63,11 @@ pub(crate) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant>
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
+    use std::future::{Future, poll_fn};
+    use std::pin::pin;
     use std::time::Duration;
+
+    use tokio::task::coop::consume_budget;
 
     use super::*;
 
@@ -73,5 +80,23 @@ mod tests {
             poll_fn(|cx| timer.poll(cx, Some(at))).await;
             assert!(Instant::now() >= at);
         }
+    }
+
+    #[tokio::test]
+    async fn a_timer_first_asked_by_a_task_that_has_had_its_share_still_fires() {
+        let at = Instant::now() + Duration::from_millis(5);
+        let mut timer = Deadline::default();
+        let mut first = true;
+        let fires = poll_fn(|cx| {
+            while first && has_budget_remaining() {
+                let _ = pin!(consume_budget()).poll(cx);
+            }
+            first = false;
+            timer.poll(cx, Some(at))
+        });
+        let patience = Duration::from_secs(30);
+        tokio::time::timeout(patience, fires)
+            .await
+            .expect("it fires");
     }
 }

@@ -53,7 +53,9 @@ pub(super) async fn respond(
         poll_fn(|cx| bodies.poll(cx, exchange, (&mut *down, &mut answer.leg), plan)).await;
     exchange.record.bytes_received = bodies.request.bytes();
     exchange.record.bytes_sent = bodies.response.bytes;
-    if let Some(status) = grpc_status(answer.leg.trailers()) {
+    if answer.leg.is_read()
+        && let Some(status) = grpc_status(answer.leg.trailers())
+    {
         exchange.record.grpc_status = Some(status);
     }
     outcome?;

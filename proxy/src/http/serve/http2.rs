@@ -32,7 +32,7 @@ use crate::http::local_reply::LocalReply;
 use crate::telemetry::access_log::ResponseFlags;
 use crate::transport::Stream;
 
-/// A connection that has been idle for so long keeps no memory for streams.
+/// A connection on which no stream has ended for so long keeps no memory for more streams than there are.
 const REST: Duration = Duration::from_secs(1);
 
 /// Times that a connection looks after what its streams did before others get their turn.
@@ -111,7 +111,7 @@ async fn run<IO: AsyncRead + AsyncWrite + Unpin>(io: IO, downstream: &Downstream
             return Poll::Ready(true);
         }
         let idle = streams.busy() == 0;
-        if idle && streams.has_free() {
+        if streams.has_free() {
             let until = Some(lifetime.idle_since + REST);
             if rest.poll(cx, until).is_ready() {
                 streams.shrink();

@@ -27,6 +27,8 @@ struct Inner<IO> {
     queue: Queue,
     /// Bytes that the socket has taken.
     sent: u64,
+    /// `io` has taken bytes and has not said since that all of them are sent: under TLS they may wait in there.
+    unsent: bool,
     /// The other side has sent something.
     read: bool,
     /// In a turn of the driver: whether nothing more was there to read, so that nobody needs to ask again.
@@ -39,6 +41,7 @@ pub(crate) fn coalesce<IO>(io: IO) -> (Coalesced<IO>, Flusher<IO>) {
         io,
         queue: Queue::default(),
         sent: 0,
+        unsent: false,
         read: false,
         dry: None,
     }));
@@ -53,10 +56,13 @@ impl<IO: AsyncWrite + Unpin> Inner<IO> {
                 count => {
                     self.queue.consume(count);
                     self.sent += count as u64;
+                    self.unsent = true;
                 }
             }
         }
-        Pin::new(&mut self.io).poll_flush(cx)
+        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+        self.unsent = false;
+        Poll::Ready(Ok(()))
     }
 
     /// Takes as much of `bytes` as there is room for.
@@ -76,7 +82,7 @@ impl<IO: AsyncWrite + Unpin> Flusher<IO> {
     /// Sends what was collected.
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut inner = self.0.borrow_mut();
-        if inner.queue.is_empty() {
+        if inner.queue.is_empty() && !inner.unsent {
             Poll::Ready(Ok(()))
         } else {
             inner.poll_drain(cx)
@@ -184,6 +190,23 @@ mod tests {
         let mut all = [0; 16];
         let count = theirs.read(&mut all).await.expect("read");
         assert_eq!(&all[..count], b"one two");
+    }
+
+    #[tokio::test]
+    async fn what_the_io_has_taken_and_not_sent_is_not_flushed() {
+        let (ours, mut theirs) = tokio::io::duplex(16);
+        let (mut io, flusher) = coalesce(tokio::io::BufWriter::with_capacity(1024, ours));
+        io.write_all(&[7; 100]).await.expect("queued");
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        for _ in 0..2 {
+            assert!(flusher.poll_flush(&mut cx).is_pending());
+        }
+        let mut all = [0; 100];
+        let flush = std::future::poll_fn(|cx| flusher.poll_flush(cx));
+        let (flushed, read) = tokio::join!(flush, theirs.read_exact(&mut all));
+        flushed.expect("sent");
+        read.expect("read");
+        assert_eq!(all, [7; 100]);
     }
 
     #[tokio::test]
