@@ -166,7 +166,7 @@ impl View {
     }
 
     /// Workers that ask for the first choice at the same moment wait for one of them, once per cluster: that takes what
-    /// is left of the one computation, never longer than the same computation of their own would.
+    /// is left of the one computation, which is less than one of their own; more only where the system takes the core from it.
     fn all(&self, config: &ClusterConfig) -> &Ladder {
         self.all
             .get_or_init(|| Ladder::new(config, &self.set, |_| true))
