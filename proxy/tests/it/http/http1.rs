@@ -43,15 +43,8 @@ fn a_request_and_its_response_pass_with_their_fields() {
             "{all}"
         );
         assert!(all.ends_with("\r\n\r\nok"), "{all}");
-        let stats = proxy.metrics.render_text();
-        assert!(
-            stats.contains("cluster.web.upstream_rq_2xx: 1\n"),
-            "{stats}"
-        );
-        assert!(
-            stats.contains("http.test.downstream_rq_2xx: 1\n"),
-            "{stats}"
-        );
+        proxy.stat("cluster.web.upstream_rq_2xx", 1).await;
+        proxy.stat("http.test.downstream_rq_2xx", 1).await;
     });
 }
 
