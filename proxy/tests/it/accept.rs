@@ -356,7 +356,7 @@ fn logging(upstream: SocketAddr, pipe: &Pipe) -> String {
         )
 }
 
-fn counted(metrics: &Registry, family: &str, label: &str) -> Option<u64> {
+fn value(metrics: &Registry, family: &str, label: &str) -> Option<u64> {
     let page = metrics.render_prometheus();
     let found = page
         .lines()
@@ -375,7 +375,7 @@ fn a_connection_is_logged_and_counted_when_it_ends() {
         read(&mut client, b"*1\r\n$4\r\nPING\r\n").await;
         let opened = "istio_tcp_connections_opened_total";
         assert_eq!(
-            counted(&proxy.metrics, opened, "reporter=\"source\""),
+            value(&proxy.metrics, opened, "reporter=\"source\""),
             Some(1)
         );
         drop(client);
@@ -388,7 +388,7 @@ fn a_connection_is_logged_and_counted_when_it_ends() {
         ] {
             let label = "source_principal=\"unknown\"";
             assert_eq!(
-                counted(&proxy.metrics, family, label),
+                value(&proxy.metrics, family, label),
                 Some(wanted),
                 "{family}"
             );
@@ -411,6 +411,6 @@ fn a_connection_without_an_upstream_is_logged_with_its_flags() {
         assert_eq!(pipe.line().await, whole);
         let closed = "istio_tcp_connections_closed_total";
         let label = "response_flags=\"UF,URX\"";
-        assert_eq!(counted(&proxy.metrics, closed, label), Some(1));
+        assert_eq!(value(&proxy.metrics, closed, label), Some(1));
     });
 }
