@@ -126,8 +126,10 @@ async fn probes_reach_the_application() {
     LocalSet::new()
         .run_until(async {
             let port = application("fine").await.port();
-            let (unused, dead) = bind().await;
-            drop(unused);
+            // Bound and not listening: nobody else gets the port meanwhile.
+            let unused = tokio::net::TcpSocket::new_v4().unwrap();
+            unused.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            let dead = unused.local_addr().unwrap();
             let probers = format!(
                 r#"{{"/app-health/a/livez": {{"httpGet": {{"path": "live", "port": {port}, "scheme": "HTTP"}}}},
                     "/app-health/a/readyz": {{"tcpSocket": {{"port": {port}}}, "timeoutSeconds": 5}},

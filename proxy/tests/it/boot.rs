@@ -1,7 +1,6 @@
 //! What the tests take from an Envoy bootstrap, as users write it: its clusters and its one listener.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tulle_proxy::cluster::config::ClusterConfig;
@@ -16,17 +15,6 @@ use tulle_proxy::secret::Secrets;
 use tulle_proxy::telemetry::access_log::Writer;
 use tulle_proxy::telemetry::istio::Workload;
 use tulle_proxy::telemetry::metrics::Registry;
-use tulle_proxy::worker;
-
-/// Longer than any test takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Runs a test on a worker's runtime.
-pub(crate) fn run(test: impl Future<Output = ()>) {
-    let test = async { tokio::time::timeout(PATIENCE, test).await };
-    let ended = worker::runtime().expect("a runtime").block_on(test);
-    ended.expect("the test waits for something that does not come");
-}
 
 /// The listener of the bootstrap `yaml`.
 pub(crate) fn listener(yaml: &str) -> Listener {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod accept;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod boot;
 #[cfg(test)]
 mod capture;

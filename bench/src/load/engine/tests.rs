@@ -102,10 +102,10 @@ fn requests_that_nobody_answers_are_errors() {
 
 #[test]
 fn a_refused_connection_is_an_error() {
-    let gone = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    // Bound and not listening: nobody else gets the port meanwhile.
+    let bound = tokio::net::TcpSocket::new_v4().unwrap();
+    bound.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let gone = bound.local_addr().unwrap();
     let outcome = run(
         &load(
             gone,

@@ -1,12 +1,14 @@
 //! A proxy in process: its configuration is an Envoy bootstrap, as users write it.
 
+mod peers;
+mod yaml;
+
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::TcpListener;
 use tulle_proxy::drain::{Signal, Switch};
 use tulle_proxy::http::route::{RouteTable, Routes};
 use tulle_proxy::http::{Local, Shared};
@@ -16,7 +18,10 @@ use tulle_proxy::telemetry::metrics::Registry;
 use tulle_proxy::transport::{Downstream, DownstreamTransport, Raw, Socket, Stream};
 use tulle_proxy::worker::{self, Worker};
 
-pub(super) use crate::boot::run;
+pub(super) use self::peers::{Client, http2_upstream, upstream};
+pub(super) use self::yaml::{HTTP2, TO_WEB, yaml};
+use crate::beside::{self, Failures};
+pub(super) use crate::beside::{closed_port, run};
 use crate::boot::{listener, listener_with_routes, shared};
 
 /// A proxy that listens on `addr`.
@@ -73,7 +78,9 @@ impl Proxy {
         let (shared, listener) = (self.shared.clone(), Arc::clone(&self.listener));
         let signal = self.drain.signal();
         let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let failures = Failures::of_this_thread();
         std::thread::spawn(move || {
+            failures.adopt();
             worker::runtime().expect("a runtime").block_on(async {
                 let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
                 tell.send(socket.local_addr().expect("bound"))
@@ -142,7 +149,7 @@ pub(super) async fn start_with(text: impl FnOnce(&str) -> String, workload: Work
         signal,
         future_size: Rc::clone(&future_size),
     };
-    tokio::task::spawn_local(front.accept(socket));
+    beside::spawn(front.accept(socket));
     Proxy {
         addr,
         metrics,
@@ -185,158 +192,7 @@ impl Front {
             let serving =
                 tulle_proxy::http::serve(downstream, config, facts, Rc::clone(&self.local));
             self.future_size.set(size_of_val(&serving));
-            tokio::task::spawn_local(serving);
+            beside::spawn(serving);
         }
     }
-}
-
-/// The bootstrap of [`start`].
-pub(super) fn yaml(log: &str, routes: &str, clusters: &[(&str, &[SocketAddr], &str)]) -> String {
-    let routes = indent(routes, 18);
-    let mut text = format!(
-        r#"
-node: {{ id: test, cluster: test }}
-static_resources:
-  listeners:
-  - name: main
-    address: {{ socket_address: {{ address: 127.0.0.1, port_value: 1 }} }}
-    filter_chains:
-    - filters:
-      - name: hcm
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: test
-          access_log:
-          - name: file
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
-              path: {log}
-              log_format:
-                text_format_source: {{ inline_string: "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_SENT% %UPSTREAM_CLUSTER%\n" }}
-          upgrade_configs: [ {{ upgrade_type: websocket }} ]
-          route_config:
-            name: local
-            virtual_hosts:
-            - name: all
-              domains: ["*"]
-              include_request_attempt_count: true
-              routes:
-{routes}
-          http_filters:
-          - name: envoy.filters.http.fault
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault
-          - name: envoy.filters.http.cors
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors
-          - name: router
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
-  clusters:
-"#
-    );
-    for (name, endpoints, more) in clusters {
-        let hosts: String = endpoints
-            .iter()
-            .map(|at| {
-                let (ip, port) = (at.ip(), at.port());
-                format!("          - endpoint: {{ address: {{ socket_address: {{ address: {ip}, port_value: {port} }} }} }}\n")
-            })
-            .collect();
-        let more = indent(more, 4);
-        text.push_str(&format!(
-            "  - name: {name}\n    type: STATIC\n    connect_timeout: 2s\n{more}\n    load_assignment:\n      \
-             cluster_name: {name}\n      endpoints:\n      - lb_endpoints:\n{hosts}"
-        ));
-    }
-    text
-}
-
-fn indent(text: &str, by: usize) -> String {
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    lines
-        .map(|line| format!("{}{line}", " ".repeat(by)))
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-/// A route that sends everything to cluster `web`.
-pub(super) const TO_WEB: &str = "- match: { prefix: / }\n  route: { cluster: web, timeout: 5s }";
-
-/// Extra YAML of a cluster that speaks HTTP/2.
-pub(super) const HTTP2: &str = r#"
-typed_extension_protocol_options:
-  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-    explicit_http_config: { http2_protocol_options: {} }
-"#;
-
-/// A raw client connection.
-pub(super) struct Client(TcpStream);
-
-impl Client {
-    pub(super) async fn connect(to: SocketAddr) -> Self {
-        Self(TcpStream::connect(to).await.expect("connected"))
-    }
-
-    pub(super) async fn send(&mut self, text: &str) {
-        self.0.write_all(text.as_bytes()).await.expect("sent");
-    }
-
-    /// Everything until the proxy closes.
-    pub(super) async fn rest(&mut self) -> String {
-        let mut all = Vec::new();
-        self.0.read_to_end(&mut all).await.expect("read");
-        String::from_utf8_lossy(&all).into_owned()
-    }
-
-    /// Bytes until `end` has come.
-    pub(super) async fn until(&mut self, end: &str) -> String {
-        match self.read_until(end).await {
-            Ok(all) => all,
-            Err(all) => panic!("closed after {all:?}"),
-        }
-    }
-
-    /// Bytes until `end` has come; `None` when the other side closes.
-    pub(super) async fn until_or_end(&mut self, end: &str) -> Option<String> {
-        self.read_until(end).await.ok()
-    }
-
-    async fn read_until(&mut self, end: &str) -> Result<String, String> {
-        let mut all = Vec::new();
-        let mut byte = [0];
-        while !all.ends_with(end.as_bytes()) {
-            if !matches!(self.0.read(&mut byte).await, Ok(1)) {
-                return Err(String::from_utf8_lossy(&all).into_owned());
-            }
-            all.push(byte[0]);
-        }
-        Ok(String::from_utf8_lossy(&all).into_owned())
-    }
-}
-
-/// An upstream that runs `script` on each connection, with its number.
-pub(super) async fn upstream<F>(script: impl Fn(usize, Client) -> F + 'static) -> SocketAddr
-where
-    F: Future<Output = ()> + 'static,
-{
-    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let addr = socket.local_addr().expect("bound");
-    tokio::task::spawn_local(async move {
-        for number in 0.. {
-            let (tcp, _) = socket.accept().await.expect("accepted");
-            tokio::task::spawn_local(script(number, Client(tcp)));
-        }
-    });
-    addr
-}
-
-/// An address on which nobody listens, nor will as long as the socket lives that is bound to it.
-pub(super) fn closed_port() -> (TcpSocket, SocketAddr) {
-    let socket = TcpSocket::new_v4().expect("a socket");
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    socket.bind(any).expect("a port");
-    let addr = socket.local_addr().expect("bound");
-    (socket, addr)
 }

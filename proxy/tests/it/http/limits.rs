@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::harness::{Client, HTTP2, TO_WEB, run, start, upstream};
+use super::harness::{Client, HTTP2, TO_WEB, http2_upstream, run, start, upstream};
+use crate::beside;
 
 const ONE_CONNECTION: &str = "circuit_breakers: { thresholds: [ { max_connections: 1 } ] }";
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -284,36 +284,28 @@ fn a_request_over_the_limit_on_requests_is_refused_until_another_has_ended() {
 
 /// A server that takes one stream of a connection at a time and answers when `gate` lets it.
 async fn one_stream_at_a_time(gate: &Arc<Semaphore>) -> SocketAddr {
-    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let addr = socket.local_addr().expect("bound");
+    let mut builder = h2::server::Builder::new();
+    builder.max_concurrent_streams(1);
     let gate = Arc::clone(gate);
-    tokio::task::spawn_local(async move {
-        loop {
-            let (tcp, _) = socket.accept().await.expect("accepted");
-            tokio::task::spawn_local(serve_streams(tcp, Arc::clone(&gate)));
+    http2_upstream(builder, move |mut connection| {
+        let gate = Arc::clone(&gate);
+        async move {
+            while let Some(Ok((_, respond))) = connection.accept().await {
+                beside::spawn(answer(respond, Arc::clone(&gate)));
+            }
         }
-    });
-    addr
+    })
+    .await
 }
 
-async fn serve_streams(tcp: TcpStream, gate: Arc<Semaphore>) {
-    let mut connection = h2::server::Builder::new()
-        .max_concurrent_streams(1)
-        .handshake::<_, bytes::Bytes>(tcp)
-        .await
-        .expect("a preface");
-    while let Some(Ok((_, mut respond))) = connection.accept().await {
-        let gate = Arc::clone(&gate);
-        tokio::task::spawn_local(async move {
-            gate.acquire().await.expect("open").forget();
-            let response = http::Response::builder()
-                .header("content-length", "2")
-                .body(())
-                .expect("valid");
-            let mut body = respond.send_response(response, false).expect("sent");
-            body.send_data("ok".into(), true).expect("sent");
-        });
-    }
+async fn answer(mut respond: h2::server::SendResponse<bytes::Bytes>, gate: Arc<Semaphore>) {
+    gate.acquire().await.expect("open").forget();
+    let response = http::Response::builder()
+        .header("content-length", "2")
+        .body(())
+        .expect("valid");
+    let mut body = respond.send_response(response, false).expect("sent");
+    body.send_data("ok".into(), true).expect("sent");
 }
 
 #[test]

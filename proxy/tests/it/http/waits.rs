@@ -1,11 +1,10 @@
 //! Nothing is waited for without end.
 
-use bytes::Bytes;
-use tokio::net::TcpListener;
-
 use tulle_proxy::telemetry::istio::Workload;
 
-use super::harness::{Client, HTTP2, TO_WEB, run, start, start_with, upstream, yaml};
+use super::harness::{
+    Client, HTTP2, TO_WEB, http2_upstream, run, start, start_with, upstream, yaml,
+};
 
 /// A route without any limit of its own.
 const UNLIMITED: &str = "- match: { prefix: / }\n  route: { cluster: web, timeout: 0s }";
@@ -81,22 +80,15 @@ fn a_server_that_does_not_speak_http2_is_given_up_after_the_connect_timeout() {
 #[test]
 fn a_connection_that_the_server_is_about_to_close_takes_no_further_request() {
     run(async {
-        let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let web = socket.local_addr().expect("bound");
-        tokio::task::spawn_local(async move {
-            loop {
-                let (tcp, _) = socket.accept().await.expect("accepted");
-                let mut connection = h2::server::handshake(tcp).await.expect("a preface");
-                tokio::task::spawn_local(async move {
-                    while let Some(Ok((_, mut respond))) = connection.accept().await {
-                        let _: h2::SendStream<Bytes> = respond
-                            .send_response(http::Response::new(()), true)
-                            .expect("sent");
-                        connection.graceful_shutdown();
-                    }
-                });
+        let web = http2_upstream(h2::server::Builder::new(), |mut connection| async move {
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                respond
+                    .send_response(http::Response::new(()), true)
+                    .expect("sent");
+                connection.graceful_shutdown();
             }
-        });
+        })
+        .await;
         let proxy = start(TO_WEB, &[("web", &[web], HTTP2)]).await;
         let mut client = Client::connect(proxy.addr).await;
         for _ in 0..5 {
