@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::Context;
+use nix::sys::time::TimeValLike;
+use nix::time::ClockId;
+use nix::unistd::Pid;
 
 use crate::cores::{Cores, Role};
 
@@ -19,12 +22,12 @@ pub(crate) struct Process {
     log: PathBuf,
 }
 
-/// Work of all threads of some processes.
+/// Work of some processes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
-    /// Nanoseconds on a core, by the scheduler's clock.
+    /// Nanoseconds on a core, by the processes' CPU clocks: those of threads that have ended are in there.
     pub(crate) cpu: u64,
-    /// Context switches.
+    /// Context switches of the threads that there are.
     pub(crate) switches: u64,
 }
 
@@ -121,24 +124,25 @@ impl Usage {
     pub(crate) fn of(pids: &[u32]) -> anyhow::Result<Usage> {
         let mut total = Usage::default();
         for pid in pids {
-            let tasks = fs::read_dir(format!("/proc/{pid}/task"))
-                .with_context(|| format!("process {pid} is gone"))?;
+            let gone = || format!("process {pid} is gone");
+            total.cpu += cpu(*pid).with_context(gone)?;
+            let tasks = fs::read_dir(format!("/proc/{pid}/task")).with_context(gone)?;
             for task in tasks {
                 // a thread may end while it is looked at
-                let path = task?.path();
-                let schedstat = fs::read_to_string(path.join("schedstat")).unwrap_or_default();
-                total.cpu += schedstat
-                    .split(' ')
-                    .next()
-                    .and_then(|nanos| nanos.parse::<u64>().ok())
-                    .unwrap_or(0);
-                let status = fs::read_to_string(path.join("status")).unwrap_or_default();
+                let status = task?.path().join("status");
+                let status = fs::read_to_string(status).unwrap_or_default();
                 total.switches += field(&status, "voluntary_ctxt_switches:").unwrap_or(0);
                 total.switches += field(&status, "nonvoluntary_ctxt_switches:").unwrap_or(0);
             }
         }
         Ok(total)
     }
+}
+
+/// Nanoseconds that a process has been on a core since its start.
+fn cpu(pid: u32) -> anyhow::Result<u64> {
+    let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(i32::try_from(pid)?))?;
+    Ok(u64::try_from(clock.now()?.num_nanoseconds())?)
 }
 
 impl Sub for Usage {
@@ -169,4 +173,23 @@ impl Memory {
 fn field(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find(|line| line.starts_with(name))?;
     line.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_work_of_a_thread_counts_when_it_has_ended() {
+        let own = [std::process::id()];
+        let before = Usage::of(&own).unwrap();
+        let worked = std::thread::spawn(|| {
+            let spent = || ClockId::CLOCK_THREAD_CPUTIME_ID.now().unwrap();
+            while spent().num_milliseconds() < 20 {
+                std::hint::spin_loop();
+            }
+        });
+        worked.join().unwrap();
+        assert!((Usage::of(&own).unwrap() - before).cpu >= 20_000_000);
+    }
 }

@@ -16,13 +16,14 @@ use crate::figure::{Figures, Metric, Series};
 use crate::line::{Line, Site};
 use crate::peer::{Attached, Missing, Peer};
 use crate::process::Usage;
-use crate::scenario::{Delivery, Measured};
+use crate::scenario::{Delivery, Measured, SETTLE};
 use crate::topology::Hop;
 
 /// Changes in one round for each of the two figures.
 const CHANGES: usize = 8;
-/// How long it is looked what a proxy works without changes.
-const IDLE: Duration = Duration::from_millis(500);
+/// How long it is looked what a proxy works without changes; what it works with them is looked at for as long, or a multiple of it:
+/// Envoy goes through its statistics every five seconds, and whatever comes back as often is in both.
+const PERIOD: Duration = Duration::from_secs(5);
 /// How long a change may stay unseen.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two questions whether a change is in force.
@@ -36,6 +37,8 @@ pub(crate) struct Mesh {
     backends: [(SocketAddr, usize); 2],
     /// Changes so far.
     version: usize,
+    /// The part of a core that the proxy uses without changes, once that is known.
+    idle: Option<f64>,
 }
 
 /// Starts a proxy under a server, and waits until all is in force.
@@ -82,6 +85,7 @@ pub(crate) fn start(
             catalogue,
             backends,
             version: 0,
+            idle: None,
         },
     )))
 }
@@ -107,8 +111,9 @@ pub(crate) fn changes(line: &Line, mesh: &mut Mesh, measured: Measured) -> anyho
     let pids = line.pids();
     let mut run = Run::default();
     rest(&pids)?;
+    let idle = mesh.idle(&pids)?;
     let mut next = || mesh.change(server, measured);
-    let (cost, last) = cost(&pids, server, &mut next)?;
+    let (cost, last) = cost(&pids, server, idle, &mut next)?;
     let answer = Probe::connect(line.front)?.ask()?;
     if !last.is_seen(&answer) {
         run.errors += 1;
@@ -128,18 +133,16 @@ pub(crate) fn changes(line: &Line, mesh: &mut Mesh, measured: Measured) -> anyho
 }
 
 /// Milliseconds of CPU for a change of which nobody asks, and the last one. A change costs what the proxy works until it rests, or
-/// its part of what the proxy works over all changes and after them more than it does without, if that is more: work may be put
-/// off until later.
+/// its part of what the proxy works over all changes and after them more than the part `idle` of a core, if that is more: work may
+/// be put off until later.
 fn cost(
     pids: &[u32],
     server: &Server,
+    idle: f64,
     next: &mut dyn FnMut() -> anyhow::Result<Change>,
 ) -> anyhow::Result<(f64, Change)> {
-    let before = Usage::of(pids)?;
-    settle(IDLE);
     let began = Instant::now();
     let first = Usage::of(pids)?;
-    let idle = (first - before).cpu as f64 / IDLE.as_nanos() as f64;
     let mut each = Series::default();
     let last = loop {
         let before = Usage::of(pids)?;
@@ -151,9 +154,16 @@ fn cost(
             break change;
         }
     };
-    settle_and_rest(pids)?;
+    settle(rest_of_period(began.elapsed()));
+    rest(pids)?;
     let all = (Usage::of(pids)? - first).cpu as f64 - idle * began.elapsed().as_nanos() as f64;
     Ok((each.median.max(all / 1e6 / CHANGES as f64), last))
+}
+
+/// How long it is until whole periods are over, and memory has settled.
+fn rest_of_period(passed: Duration) -> Duration {
+    let periods = (passed + SETTLE).as_nanos().div_ceil(PERIOD.as_nanos());
+    PERIOD.saturating_mul(u32::try_from(periods).unwrap_or(u32::MAX)) - passed
 }
 
 /// A change on its way.
@@ -164,6 +174,18 @@ enum Change {
 }
 
 impl Mesh {
+    /// The part of a core that the proxy uses without changes.
+    fn idle(&mut self, pids: &[u32]) -> anyhow::Result<f64> {
+        if let Some(idle) = self.idle {
+            return Ok(idle);
+        }
+        let before = Usage::of(pids)?;
+        settle(PERIOD);
+        let idle = (Usage::of(pids)? - before).cpu as f64 / PERIOD.as_nanos() as f64;
+        self.idle = Some(idle);
+        Ok(idle)
+    }
+
     fn change(&mut self, server: &Server, measured: Measured) -> anyhow::Result<Change> {
         self.version += 1;
         let version = self.version;
@@ -213,6 +235,19 @@ impl Change {
             }
             ensure!(took < PATIENCE, "no request sees a change after {took:?}");
             settle(BETWEEN);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_off_is_waited_for_until_whole_periods_are_over() {
+        for (passed, rest) in [(0, 5_000), (1_200, 3_800), (3_500, 1_500), (3_600, 6_400)] {
+            let passed = Duration::from_millis(passed);
+            assert_eq!(rest_of_period(passed), Duration::from_millis(rest));
         }
     }
 }

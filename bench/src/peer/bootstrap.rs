@@ -10,8 +10,11 @@ use crate::exchange::{PATH, Protocol};
 use crate::topology::{Features, Hop, Sessions, Side, Transport};
 
 const UNLIMITED: u32 = u32::MAX;
-/// What Istio's sidecars keep of Envoy's metrics unless they are told otherwise: beginnings and ends of names.
-const ISTIO_PREFIXES: [&str; 7] = [
+/// What Istio's sidecars keep of Envoy's metrics unless they are told otherwise: beginnings and ends of names, and an expression.
+///
+/// Source: Istio, `pkg/bootstrap/config.go`.
+const ISTIO_PREFIXES: [&str; 8] = [
+    "reporter=",
     "cluster_manager",
     "listener_manager",
     "server",
@@ -20,13 +23,13 @@ const ISTIO_PREFIXES: [&str; 7] = [
     "component",
     "istio",
 ];
-const ISTIO_SUFFIXES: [&str; 5] = [
+const ISTIO_SUFFIXES: [&str; 4] = [
     "rbac.allowed",
     "rbac.denied",
     "shadow_allowed",
     "shadow_denied",
-    "downstream_cx_active",
 ];
+const ISTIO_EXPRESSION: &str = r"vhost\..*\.route\..*";
 /// The cluster behind which the xDS server is found.
 const CONTROL: &str = "control-plane";
 
@@ -62,7 +65,8 @@ fn stats_matcher(features: Features) -> Option<Value> {
             let word = |kind: &'static str| move |word: &&str| json!({ kind: word });
             let prefixes = ISTIO_PREFIXES.iter().map(word("prefix"));
             let suffixes = ISTIO_SUFFIXES.iter().map(word("suffix"));
-            let patterns: Vec<Value> = prefixes.chain(suffixes).collect();
+            let expression = json!({ "safe_regex": { "regex": ISTIO_EXPRESSION } });
+            let patterns: Vec<Value> = prefixes.chain(suffixes).chain([expression]).collect();
             Some(json!({ "inclusion_list": { "patterns": patterns } }))
         }
     }

@@ -107,7 +107,7 @@ impl Line {
     /// Whether a bound is missed.
     pub(crate) fn misses(&self) -> bool {
         let mut verdicts = self.verdicts.iter();
-        verdicts.any(|verdict| matches!(verdict.standing, Standing::Missed { .. }))
+        verdicts.any(|verdict| verdict.shortfall().is_some())
     }
 
     /// What is worse than a rival has it, or than it shall be.
@@ -128,10 +128,7 @@ impl Line {
             .filter(|with| with.standing == compared::Standing::Worse)
             .map(|with| with.ratio);
         let missed = self.verdicts.iter().filter(|to| to.against == against);
-        let missed = missed.filter_map(|verdict| match verdict.standing {
-            Standing::Missed { measured } => Some((measured, verdict.bound())),
-            Standing::Met { .. } | Standing::NotMeasured { .. } => None,
-        });
+        let missed = missed.filter_map(Verdict::shortfall);
         let (measured, bounds): (Vec<f64>, Vec<String>) = missed.unzip();
         let ratio = worse.or(measured.first().copied())?;
         let ratio = against.unit().map(|unit| format!("{ratio:.2} × {unit}"));
