@@ -3,14 +3,18 @@
 //! Lenient in forms: `null` is absent, numbers may be text, field names may be in snake case. Strict in fields: a
 //! field that a struct does not have is noted with its place. An error gets the place of the value that caused it.
 
-use super::problem::{Invalid, Place, Position};
-use super::tree::{Key, Node, Value};
-use serde::de::{
-    DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
-    Visitor,
-};
+mod access;
+mod frame;
+mod key;
+
 use std::cell::RefCell;
-use std::fmt;
+
+use serde::de::{Deserializer, IntoDeserializer, Unexpected, Visitor};
+
+use self::access::{Entries, Items};
+use self::frame::Frame;
+use super::problem::{Invalid, Place, Position};
+use super::tree::{Node, Value};
 
 /// A field that a struct does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,32 +35,6 @@ pub(crate) fn read<'de, T: serde::Deserialize<'de>>(
         frame: None,
         unknown,
     })
-}
-
-/// Where a value stands: a list on the stack, from the innermost out.
-#[derive(Clone, Copy)]
-struct Frame<'f> {
-    parent: Option<&'f Frame<'f>>,
-    step: Step<'f>,
-}
-
-#[derive(Clone, Copy)]
-enum Step<'f> {
-    Key(&'f str),
-    Index(usize),
-}
-
-impl fmt::Display for Frame<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(parent) = self.parent {
-            write!(f, "{parent}")?;
-        }
-        match self.step {
-            Step::Key(key) if self.parent.is_some() => write!(f, ".{key}"),
-            Step::Key(key) => f.write_str(key),
-            Step::Index(index) => write!(f, "[{index}]"),
-        }
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -265,179 +243,6 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
     serde::forward_to_deserialize_any! {
         i128 u128 char bytes byte_buf unit unit_struct tuple tuple_struct
     }
-}
-
-struct Items<'de, 'f> {
-    reader: Reader<'de, 'f>,
-    rest: std::iter::Enumerate<std::slice::Iter<'de, Node>>,
-}
-
-impl<'de> SeqAccess<'de> for Items<'de, '_> {
-    type Error = Invalid;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Invalid> {
-        let Some((index, node)) = self.rest.next() else {
-            return Ok(None);
-        };
-        let frame = Frame {
-            parent: self.reader.frame,
-            step: Step::Index(index),
-        };
-        let child = self.reader.child(node, &frame);
-        child.placed(seed.deserialize(child)).map(Some)
-    }
-}
-
-struct Entries<'de, 'f> {
-    reader: Reader<'de, 'f>,
-    rest: std::slice::Iter<'de, (Key, Node)>,
-    known: Option<&'static [&'static str]>,
-    value: Option<(&'de Key, &'de Node)>,
-}
-
-impl Entries<'_, '_> {
-    /// The name that the struct has for `key`, if it has one.
-    fn known(&self, key: &str) -> Option<String> {
-        let Some(known) = self.known else {
-            return Some(key.to_owned());
-        };
-        let camel = || camel_case(key);
-        known
-            .contains(&key)
-            .then(|| key.to_owned())
-            .or_else(|| Some(camel()).filter(|key| known.contains(&&**key)))
-    }
-
-    fn note(&self, key: &Key) {
-        let frame = Frame {
-            parent: self.reader.frame,
-            step: Step::Key(&key.name),
-        };
-        let place = Place {
-            path: frame.to_string(),
-            position: key.position,
-        };
-        let written = camel_case(&key.name);
-        let mut known = self.known.into_iter().flatten();
-        let meant = known.find(|name| is_slip(&written, name)).copied();
-        let mut unknown = self.reader.unknown.borrow_mut();
-        unknown.push(Unknown { place, meant });
-    }
-}
-
-/// Whether two names differ by one letter too many, too few or wrong, or by two that are swapped.
-fn is_slip(written: &str, meant: &str) -> bool {
-    let (mut a, mut b) = (written.as_bytes(), meant.as_bytes());
-    while let ([first, rest_a @ ..], [other, rest_b @ ..]) = (a, b)
-        && first == other
-    {
-        (a, b) = (rest_a, rest_b);
-    }
-    while let ([rest_a @ .., last], [rest_b @ .., other]) = (a, b)
-        && last == other
-    {
-        (a, b) = (rest_a, rest_b);
-    }
-    match (a, b) {
-        ([_], [] | [_]) | ([], [_]) => meant.len() > 2,
-        ([a1, a2], [b1, b2]) => a1 == b2 && a2 == b1,
-        _ => false,
-    }
-}
-
-impl<'de> MapAccess<'de> for Entries<'de, '_> {
-    type Error = Invalid;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Invalid> {
-        while let Some((key, node)) = self.rest.next() {
-            if node.value == Value::Null && self.known.is_some() {
-                continue;
-            }
-            let Some(name) = self.known(&key.name) else {
-                self.note(key);
-                continue;
-            };
-            self.value = Some((key, node));
-            let place = self.reader.place(key.position);
-            let read = seed.deserialize(KeyReader { name });
-            return read
-                .map(Some)
-                .map_err(|invalid: Invalid| match invalid.place {
-                    Some(_) => invalid,
-                    None => Invalid {
-                        place: Some(place),
-                        ..invalid
-                    },
-                });
-        }
-        Ok(None)
-    }
-
-    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Invalid> {
-        let (key, node) = self
-            .value
-            .take()
-            .ok_or_else(|| Invalid::custom("a value without a key"))?;
-        let frame = Frame {
-            parent: self.reader.frame,
-            step: Step::Key(&key.name),
-        };
-        let child = self.reader.child(node, &frame);
-        child.placed(seed.deserialize(child))
-    }
-}
-
-/// A key: text, or a number where the map has numbers for keys.
-struct KeyReader {
-    name: String,
-}
-
-impl<'de> Deserializer<'de> for KeyReader {
-    type Error = Invalid;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Invalid> {
-        visitor.visit_string(self.name)
-    }
-
-    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Invalid> {
-        match self.name.parse() {
-            Ok(number) => visitor.visit_u16(number),
-            Err(_) => Err(Invalid::new(format_args!(
-                "`{}` is no port; write a number from 1 to 65535",
-                self.name
-            ))),
-        }
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Invalid> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct seq
-        tuple tuple_struct map struct enum identifier ignored_any
-    }
-}
-
-fn camel_case(key: &str) -> String {
-    let mut words = key.split('_').filter(|word| !word.is_empty());
-    let mut name = words.next().unwrap_or_default().to_owned();
-    for word in words {
-        let mut letters = word.chars();
-        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
-        name.push_str(letters.as_str());
-    }
-    name
 }
 
 #[cfg(test)]

@@ -1,5 +1,10 @@
 //! One resource type on one stream: what the client wants, what it holds, what we await an answer for.
 
+mod owed;
+#[cfg(test)]
+mod tests;
+mod update;
+
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -11,10 +16,11 @@ use crate::push::{View, host_of};
 
 use super::status::TypeStatus;
 
+pub(super) use self::owed::Owed;
+pub(super) use self::update::Update;
+
 /// Answers to explicit requests may overlap up to this many unacknowledged responses.
 const MAX_IN_FLIGHT: usize = 32;
-/// Resource bytes in one delta response. Clients limit what they receive in one message, many of them to 4 MiB.
-const PART_BYTES: usize = 2 << 20;
 /// Names that one stream may subscribe to per type; beyond it the stream is refused.
 pub(super) const MAX_NAMES: usize = 200_000;
 
@@ -55,40 +61,12 @@ pub(super) enum Held {
     Version(u64),
 }
 
-/// What the next response must or may contain.
-#[derive(Debug, Default)]
-pub(super) struct Owed {
-    /// Asked for explicitly: answered even if unchanged.
-    pub(super) answer: BTreeSet<Name>,
-    /// Everything subscribed was asked for explicitly.
-    pub(super) answer_all: bool,
-    /// May have changed: sent if it differs.
-    pub(super) check: BTreeSet<Name>,
-    /// Anything may have changed.
-    pub(super) check_all: bool,
-}
-
 struct InFlight {
     nonce: u64,
     /// Number of the first part of the response that this is a part of.
     round: u64,
     version: u64,
     names: Vec<Name>,
-}
-
-/// What a response will say.
-#[derive(Debug, Default)]
-pub(super) struct Update {
-    /// To add or replace.
-    pub(super) resources: Vec<Arc<Resource>>,
-    /// To forget (delta only).
-    pub(super) removed: Vec<Name>,
-    /// Those of `resources` that differ from what the client held.
-    pub(super) changed: Vec<Name>,
-    /// Those of `resources` that a wildcard client did not have before; none in the first answer of all.
-    pub(super) added: Vec<Name>,
-    /// Version of the whole subscribed state.
-    pub(super) version: u64,
 }
 
 /// What a nonce turned out to be.
@@ -100,34 +78,6 @@ pub(super) enum Nonce {
     Repeated,
     /// Of an older response or of an earlier stream.
     Stale,
-}
-
-impl Owed {
-    pub(super) fn is_empty(&self) -> bool {
-        !self.answer_all && !self.check_all && self.answer.is_empty() && self.check.is_empty()
-    }
-
-    /// Takes out what may wait longer than the answers.
-    pub(super) fn put_off(&mut self) -> Self {
-        Self {
-            check: std::mem::take(&mut self.check),
-            check_all: std::mem::take(&mut self.check_all),
-            ..Self::default()
-        }
-    }
-
-    /// Puts back what was put off.
-    pub(super) fn add(&mut self, other: Self) {
-        self.answer.extend(other.answer);
-        self.answer_all |= other.answer_all;
-        self.check.extend(other.check);
-        self.check_all |= other.check_all;
-    }
-
-    /// Whether the client itself waits for it.
-    pub(super) fn is_answer(&self) -> bool {
-        self.answer_all || !self.answer.is_empty()
-    }
 }
 
 impl Watch {
@@ -327,40 +277,6 @@ impl Watch {
     }
 }
 
-impl Update {
-    /// The same in messages of bounded size (delta only). Removals go with the last one.
-    pub(super) fn parts(self) -> Vec<Self> {
-        self.parts_of(PART_BYTES)
-    }
-
-    fn parts_of(self, limit: usize) -> Vec<Self> {
-        let Self {
-            resources,
-            removed,
-            changed: _, // what became of these is settled before anything is sent
-            added: _,
-            version,
-        } = self;
-        let part = || Self {
-            version,
-            ..Self::default()
-        };
-        let (mut parts, mut last, mut bytes) = (Vec::new(), part(), 0);
-        for resource in resources {
-            let size = resource.any.len() + resource.name.len();
-            if bytes > 0 && bytes + size > limit {
-                parts.push(std::mem::replace(&mut last, part()));
-                bytes = 0;
-            }
-            bytes += size;
-            last.resources.push(resource);
-        }
-        last.removed = removed;
-        parts.push(last);
-        parts
-    }
-}
-
 /// What a push may have changed for a watch.
 #[derive(Debug)]
 pub(super) enum Change {
@@ -371,62 +287,4 @@ pub(super) enum Change {
         names: BTreeSet<Name>,
         hosts: BTreeSet<Name>,
     },
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use bytes::Bytes;
-
-    fn update(sizes: &[usize]) -> Update {
-        let resource = |(number, size): (usize, &usize)| {
-            Arc::new(Resource {
-                kind: ResourceKind::Cluster,
-                name: number.to_string().into(),
-                version: 1,
-                any: Bytes::from(vec![0; *size]),
-            })
-        };
-        Update {
-            resources: sizes.iter().enumerate().map(resource).collect(),
-            removed: vec!["gone".into()],
-            version: 7,
-            ..Update::default()
-        }
-    }
-
-    #[test]
-    fn a_large_response_goes_in_parts_of_bounded_size_and_nothing_is_lost() {
-        let parts = update(&[40, 40, 40, 200, 1]).parts_of(100);
-        let names = |part: &Update| -> Vec<String> {
-            part.resources.iter().map(|r| r.name.to_string()).collect()
-        };
-        let all: Vec<_> = parts.iter().map(names).collect();
-        assert_eq!(all, [vec!["0", "1"], vec!["2"], vec!["3"], vec!["4"]]);
-        let removed: Vec<_> = parts.iter().map(|part| part.removed.len()).collect();
-        assert_eq!(removed, [0, 0, 0, 1]);
-        assert!(parts.iter().all(|part| part.version == 7));
-        assert_eq!(
-            update(&[]).parts_of(100).len(),
-            1,
-            "removals alone are a response"
-        );
-    }
-
-    #[test]
-    fn a_response_of_which_one_part_is_refused_is_refused() {
-        let mut watch = Watch::new(ResourceKind::Cluster);
-        let parts = watch.sent(update(&[60, 60, 60]).parts_of(100));
-        let nonces: Vec<_> = parts
-            .iter()
-            .map(|(nonce, _)| format!("{nonce:x}"))
-            .collect();
-        watch.settle(&nonces[0], None);
-        watch.settle(&nonces[1], Some("no"));
-        watch.settle(&nonces[2], None);
-        assert!(watch.status.rejected.is_some() && !watch.is_settled());
-        let again = watch.sent(update(&[60]).parts_of(100));
-        watch.settle(&format!("{:x}", again[0].0), None);
-        assert!(watch.status.rejected.is_none() && watch.is_settled());
-    }
 }

@@ -4,67 +4,20 @@
 //! Connections, pending requests and retries are rare and counted in one place. Requests are not: each worker takes some
 //! for itself ([`Share`]). Who finds no connection left stands in line ([`line`]).
 
+mod limits;
 mod line;
 mod share;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+pub use self::limits::{BreakerLimits, Limits, RetryBudget};
 pub(crate) use self::line::{Grant, Holder, Place, Takes, Turn, Waiting};
 pub(crate) use self::share::{Asked, RequestPermit, Share};
 
 use self::line::Line;
 use self::share::Workers;
 use crate::http::route::action::Priority;
-
-/// Limits of a cluster for both priorities.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct BreakerLimits {
-    /// For the usual requests.
-    pub default: Limits,
-    /// For requests of high priority.
-    pub high: Limits,
-}
-
-/// Limits for one priority.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limits {
-    /// Connections.
-    pub connections: u32,
-    /// Requests that wait for a connection.
-    pub pending: u32,
-    /// Requests.
-    pub requests: u32,
-    /// Retries at a time, where there is no budget.
-    pub retries: u32,
-    /// Retries as a share of requests.
-    pub budget: Option<RetryBudget>,
-    /// Whether what is left is shown among the statistics.
-    pub track_remaining: bool,
-}
-
-/// Retries as a share of the requests under way.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RetryBudget {
-    /// Percent of active and pending requests.
-    pub percent: f64,
-    /// Retries that are always allowed.
-    pub min_concurrency: u32,
-}
-
-/// Envoy's defaults.
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 1024,
-            pending: 1024,
-            requests: 1024,
-            retries: 3,
-            budget: None,
-            track_remaining: false,
-        }
-    }
-}
 
 /// What is in use, against the limits.
 #[derive(Debug)]

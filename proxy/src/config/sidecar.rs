@@ -12,7 +12,7 @@ use xds_proto::mesh::ProxyConfig;
 use xds_proto::name;
 use xds_proto::pb::envoy::config::core::v3::Node;
 use xds_proto::spiffe::SpiffeId;
-use xds_proto::well_known::{self, path, port};
+use xds_proto::well_known::{self, port};
 
 use super::ads::StreamConfig;
 use super::bootstrap::Bootstrap;
@@ -20,17 +20,24 @@ use super::not_honoured::NotHonoured;
 use super::source::Source;
 use crate::xds::Dialect;
 
+mod ca;
 mod cluster;
+mod drain;
+mod invalid;
 mod node;
 mod pod_info;
 mod stats;
+mod status;
+
+pub use self::ca::CaConfig;
+pub use self::drain::DrainConfig;
+pub use self::invalid::InvalidSidecar;
+pub use self::status::StatusConfig;
 
 /// The name that a control plane's certificate carries where its address is only an IP.
 const ISTIOD_HOST: &str = "istiod.istio-system.svc";
 /// The cluster behind which the certificate authority is found.
 pub const CA_CLUSTER: &str = "ca-grpc";
-/// Validity of certificates where nobody says otherwise (Istio's `SECRET_TTL`).
-const DEFAULT_CERT_TTL: Duration = Duration::from_secs(24 * 3600);
 
 /// The environment of a process, read once.
 pub type Environment = BTreeMap<String, String>;
@@ -50,83 +57,6 @@ pub struct Sidecar {
     pub status: StatusConfig,
     /// How it leaves.
     pub drain: DrainConfig,
-}
-
-/// How the certificate authority is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CaConfig {
-    /// `host:port` of the authority.
-    pub address: String,
-    /// The name that its certificate must carry.
-    pub server_name: String,
-    /// The roots that its certificate must chain to.
-    pub root: PathBuf,
-    /// The projected token, read anew for each request.
-    pub token: PathBuf,
-    /// Validity to ask for.
-    pub ttl: Duration,
-    /// The cluster id that is sent along (`ISTIO_META_CLUSTER_ID`).
-    pub cluster_id: String,
-    /// Where files and sockets of the workload are looked for; `/` in a pod.
-    pub root_dir: PathBuf,
-}
-
-/// The in-pod helper interface (ports 15020, 15021 and 15090).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatusConfig {
-    /// `/app-health/…`, merged metrics, `/quitquitquit`; `None` switches it off.
-    pub status_port: Option<u16>,
-    /// `/healthz/ready` for the kubelet.
-    pub health_port: u16,
-    /// `/stats/prometheus` of the proxy alone.
-    pub prometheus_port: u16,
-    /// The application's probes (`ISTIO_KUBE_APP_PROBERS`, JSON), empty without any.
-    pub app_probers: String,
-    /// The application's own scrape target (`ISTIO_PROMETHEUS_ANNOTATIONS`, JSON), empty without any.
-    pub prometheus_annotations: String,
-    /// The pod's address, where the application is probed.
-    pub pod_ip: Option<std::net::IpAddr>,
-}
-
-/// How the proxy leaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DrainConfig {
-    /// How long connections may go on after SIGTERM.
-    pub termination_drain: Duration,
-    /// Leave as soon as no connection is open, after [`Self::minimum_drain`].
-    pub exit_on_zero_connections: bool,
-    /// The least time to wait with [`Self::exit_on_zero_connections`].
-    pub minimum_drain: Duration,
-}
-
-/// Why the environment does not describe a sidecar.
-#[derive(Debug, thiserror::Error)]
-pub enum InvalidSidecar {
-    /// A variable that must be there is not.
-    #[error(
-        "environment variable {0} is not set; an injected pod has it, elsewhere set it or start from a bootstrap file with -c FILE"
-    )]
-    Missing(&'static str),
-    /// A variable has a value that cannot be used.
-    #[error("environment variable {name}: {reason}")]
-    Invalid {
-        /// The variable.
-        name: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A pattern of statistics is none.
-    #[error(
-        "{field}: {pattern:?} is not a regular expression: {error}; correct it, or keep statistics by prefix"
-    )]
-    Statistics {
-        /// The annotation or field.
-        field: &'static str,
-        /// The pattern.
-        pattern: String,
-        /// What is wrong with it.
-        error: regex::Error,
-    },
 }
 
 /// What the command line adds to the environment.
@@ -150,12 +80,12 @@ impl Sidecar {
         let trust_domain = var(env, "TRUST_DOMAIN").unwrap_or(well_known::DEFAULT_TRUST_DOMAIN);
         let identity = SpiffeId::new(trust_domain, pod.namespace, pod.service_account)
             .map_err(|error| invalid("TRUST_DOMAIN", error.to_string()))?;
-        let ca = ca_config(env, &proxy_config, &root_dir);
+        let ca = ca::read(env, &proxy_config, &root_dir);
         let node = node::read(env, flags, &pod, &root_dir)?;
         Ok(Self {
             bootstrap: bootstrap(env, node, &proxy_config, &ca)?,
-            status: status_config(env, &proxy_config, &pod),
-            drain: drain_config(env, &proxy_config)?,
+            status: status::read(env, &proxy_config, &pod),
+            drain: drain::read(env, &proxy_config)?,
             ca,
             identity,
             proxy_config,
@@ -205,26 +135,6 @@ fn proxy_config(env: &Environment) -> Result<ProxyConfig, InvalidSidecar> {
         Some(text) => {
             serde_saphyr::from_str(text).map_err(|error| invalid("PROXY_CONFIG", error.to_string()))
         }
-    }
-}
-
-fn ca_config(env: &Environment, proxy_config: &ProxyConfig, root_dir: &Path) -> CaConfig {
-    let discovery = proxy_config.discovery_address();
-    let address = var(env, "CA_ADDR").unwrap_or(discovery).to_owned();
-    let server_name = var(env, "ISTIOD_SAN").map_or_else(|| server_name(&address), str::to_owned);
-    CaConfig {
-        server_name,
-        root: var(env, "CA_ROOT_CA")
-            .map_or_else(|| below(root_dir, path::ROOT_CERT), PathBuf::from),
-        token: below(root_dir, path::TOKEN),
-        ttl: var(env, "SECRET_TTL")
-            .and_then(|text| parse_duration(text).ok())
-            .unwrap_or(DEFAULT_CERT_TTL),
-        cluster_id: var(env, "ISTIO_META_CLUSTER_ID")
-            .unwrap_or("Kubernetes")
-            .to_owned(),
-        root_dir: root_dir.to_owned(),
-        address,
     }
 }
 
@@ -304,22 +214,6 @@ fn not_honoured(proxy_config: &ProxyConfig) -> Vec<NotHonoured> {
     proxy_config.not_honoured().into_iter().map(field).collect()
 }
 
-fn status_config(env: &Environment, proxy_config: &ProxyConfig, pod: &Pod<'_>) -> StatusConfig {
-    StatusConfig {
-        status_port: proxy_config.status_port(),
-        health_port: port_variable(env, "ISTIO_META_ENVOY_STATUS_PORT").unwrap_or(port::HEALTH),
-        prometheus_port: port_variable(env, "ISTIO_META_ENVOY_PROMETHEUS_PORT")
-            .unwrap_or(port::PROMETHEUS),
-        app_probers: var(env, "ISTIO_KUBE_APP_PROBERS")
-            .unwrap_or_default()
-            .to_owned(),
-        prometheus_annotations: var(env, "ISTIO_PROMETHEUS_ANNOTATIONS")
-            .unwrap_or_default()
-            .to_owned(),
-        pod_ip: pod.ip.parse().ok(),
-    }
-}
-
 fn parse_duration(text: &str) -> Result<Duration, xds_proto::mesh::InvalidDuration> {
     text.parse::<xds_proto::mesh::Duration>()
         .map(Duration::from)
@@ -328,32 +222,6 @@ fn parse_duration(text: &str) -> Result<Duration, xds_proto::mesh::InvalidDurati
 fn is_plaintext(address: &str) -> bool {
     // Istio's own sign for it is the port: 15010 is the one that speaks plaintext
     address.ends_with(&format!(":{}", port::XDS_PLAINTEXT))
-}
-
-fn port_variable(env: &Environment, name: &str) -> Option<u16> {
-    var(env, name).and_then(|value| value.parse().ok())
-}
-
-fn exits_on_zero_connections(env: &Environment) -> bool {
-    var(env, "EXIT_ON_ZERO_ACTIVE_CONNECTIONS") == Some("true")
-}
-
-fn drain_config(
-    env: &Environment,
-    proxy_config: &ProxyConfig,
-) -> Result<DrainConfig, InvalidSidecar> {
-    let duration = |name: &str| match var(env, name) {
-        None => Ok(None),
-        Some(text) => parse_duration(text)
-            .map(Some)
-            .map_err(|error| invalid(name, error.to_string())),
-    };
-    Ok(DrainConfig {
-        termination_drain: duration("TERMINATION_DRAIN_DURATION_SECONDS")?
-            .unwrap_or_else(|| proxy_config.termination_drain_duration()),
-        exit_on_zero_connections: exits_on_zero_connections(env),
-        minimum_drain: duration("MINIMUM_DRAIN_DURATION")?.unwrap_or(Duration::from_secs(5)),
-    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Reading the small protobuf messages that all resources share.
 
+mod metadata;
+
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -18,12 +20,12 @@ use xds_proto::pb::google::protobuf as gp;
 
 use super::invalid::InvalidField;
 use super::not_honoured::NotHonouredFields;
-use super::origin::Origin;
-use crate::cluster::subset::LabelSet;
 use crate::http::route::Fraction;
 use crate::http::route::Routes;
 use crate::secret::Secrets;
 use crate::transport::{Address, Keepalive};
+
+pub(crate) use self::metadata::{labels, origin, struct_labels, text};
 
 /// What conversion of a resource needs beside the message, and what it finds.
 #[derive(Debug)]
@@ -307,46 +309,5 @@ pub(crate) fn data(path: &str, value: core::DataSource) -> Read<Vec<u8>> {
             .map_err(|error| {
                 InvalidField::new(path, format_args!("environment variable {name}: {error}"))
             }),
-    }
-}
-
-/// The text under a key and a name of the metadata.
-pub(crate) fn text(metadata: Option<&core::Metadata>, key: &str, name: &str) -> Option<Arc<str>> {
-    let value = metadata?.filter_metadata.get(key)?.fields.get(name)?;
-    Some(value_text(value).into())
-}
-
-/// The labels under a key of the metadata.
-pub(crate) fn labels(metadata: Option<&core::Metadata>, key: &str) -> LabelSet {
-    metadata
-        .and_then(|metadata| metadata.filter_metadata.get(key))
-        .map(struct_labels)
-        .unwrap_or_default()
-}
-
-/// A struct as labels; values that are no strings keep their JSON text.
-pub(crate) fn struct_labels(fields: &gp::Struct) -> LabelSet {
-    let one = |(name, value): (&String, &gp::Value)| (Arc::from(&**name), value_text(value).into());
-    fields.fields.iter().map(one).collect()
-}
-
-fn value_text(value: &gp::Value) -> String {
-    match xds_proto::protobuf_struct::value_to_json(value) {
-        serde_json::Value::String(text) => text,
-        other @ (serde_json::Value::Null
-        | serde_json::Value::Bool(_)
-        | serde_json::Value::Number(_)
-        | serde_json::Value::Array(_)
-        | serde_json::Value::Object(_)) => other.to_string(),
-    }
-}
-
-/// Where the metadata says that a thing comes from.
-pub(crate) fn origin(metadata: Option<&core::Metadata>) -> Origin {
-    let of = |name: &str| text(metadata, "tulle", name);
-    Origin {
-        object: of("object").or_else(|| text(metadata, "istio", "config")),
-        rule: of("rule"),
-        name: of("name"),
     }
 }

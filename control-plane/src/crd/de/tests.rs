@@ -1,3 +1,4 @@
+use super::key::is_slip;
 use super::*;
 use crate::crd::tree::parse;
 use serde::Deserialize;

@@ -9,7 +9,8 @@ use xds_proto::pb::envoy::config::core::v3::Node;
 use xds_proto::protobuf_struct;
 use xds_proto::well_known::annotation;
 
-use super::{Environment, InvalidSidecar, exits_on_zero_connections};
+use super::drain::exits_on_zero_connections;
+use super::{Environment, InvalidSidecar};
 use crate::matcher::{Case, FullRegex, StringMatch, Text};
 use crate::telemetry::metrics::{StatsConfig, StatsMatcher};
 

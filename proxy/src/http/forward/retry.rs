@@ -4,6 +4,8 @@
 //! the first delivery was not processed, or when the request may be repeated (`is_repeatable`). So `5xx`,
 //! `retriable-status-codes`, `cancelled`, `unavailable` and the like apply to repeatable requests only.
 
+mod reasons;
+
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
@@ -11,8 +13,8 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::failure::{self, Failure, Sent};
-use super::timeouts::Limit;
+use self::reasons::classify;
+use super::failure::{self, Failure};
 use super::upload::Upload;
 use super::{Plan, is_repeatable};
 use crate::cluster::circuit_breaker::Permit;
@@ -319,106 +321,5 @@ fn matches_field(wanted: &crate::matcher::HeaderMatcher, fields: &Fields) -> boo
         | crate::matcher::HeaderName::Path
         | crate::matcher::HeaderName::Authority
         | crate::matcher::HeaderName::Scheme => false,
-    }
-}
-
-/// The reasons that a failure is, and whether it is certain that the request was not processed.
-fn classify(failure: &Failure) -> (&'static [RetryOn], bool) {
-    match failure {
-        Failure::Connect(_) => (
-            &[
-                RetryOn::CONNECT_FAILURE,
-                RetryOn::SERVER_ERROR,
-                RetryOn::GATEWAY_ERROR,
-                RetryOn::RESET,
-                RetryOn::RESET_BEFORE_REQUEST,
-            ],
-            true,
-        ),
-        Failure::Refused | Failure::GoneAway => (
-            &[
-                RetryOn::REFUSED_STREAM,
-                RetryOn::SERVER_ERROR,
-                RetryOn::GATEWAY_ERROR,
-                RetryOn::RESET,
-            ],
-            true,
-        ),
-        Failure::Reset {
-            sent: Sent::Nothing,
-        }
-        | Failure::Terminated {
-            sent: Sent::Nothing,
-            ..
-        } => (
-            &[
-                RetryOn::RESET_BEFORE_REQUEST,
-                RetryOn::SERVER_ERROR,
-                RetryOn::GATEWAY_ERROR,
-                RetryOn::RESET,
-            ],
-            true,
-        ),
-        Failure::Reset { .. } | Failure::Terminated { .. } | Failure::Protocol(_) => (
-            &[
-                RetryOn::SERVER_ERROR,
-                RetryOn::GATEWAY_ERROR,
-                RetryOn::RESET,
-            ],
-            false,
-        ),
-        Failure::TimedOut(Limit::Try | Limit::TryIdle | Limit::Upstream) => (
-            &[
-                RetryOn::SERVER_ERROR,
-                RetryOn::GATEWAY_ERROR,
-                RetryOn::RESET,
-            ],
-            false,
-        ),
-        Failure::NoHost
-        | Failure::Overflow
-        | Failure::TimedOut(Limit::Total | Limit::Duration | Limit::Idle)
-        | Failure::Gone
-        | Failure::BadRequestBody(_) => (&[], false),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_certain_failures_count_as_unprocessed() {
-        let text = String::new;
-        for (failure, unprocessed) in [
-            (Failure::Connect(text()), true),
-            (Failure::Refused, true),
-            (
-                Failure::Terminated {
-                    sent: Sent::Nothing,
-                    reused: false,
-                },
-                true,
-            ),
-            (
-                Failure::Terminated {
-                    sent: Sent::Perhaps,
-                    reused: true,
-                },
-                false,
-            ),
-            (
-                Failure::Reset {
-                    sent: Sent::Perhaps,
-                },
-                false,
-            ),
-            (Failure::Protocol(text()), false),
-            (Failure::TimedOut(Limit::Try), false),
-            (Failure::TimedOut(Limit::Total), false),
-            (Failure::GoneAway, true),
-        ] {
-            assert_eq!(classify(&failure).1, unprocessed, "{failure:?}");
-        }
     }
 }

@@ -3,16 +3,14 @@
 //! The route's timeout counts from the end of the request, as Envoy's does: the time of an upload is the client's. While
 //! a request that is not complete waits for a connection, nothing of it is read, so that its clock runs then.
 
+mod limit;
+
 use std::time::{Duration, Instant};
 
-use ::http::StatusCode;
-
-use super::Plan;
+pub(crate) use self::limit::Limit;
 use crate::http::connection::Exchange;
 use crate::http::head::{Fields, KnownName};
-use crate::http::local_reply::LocalReply;
 use crate::http::route::{Forward, GrpcTimeout, IdleTimeout};
-use crate::telemetry::access_log::ResponseFlags;
 
 /// The limits that apply to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,23 +28,6 @@ pub(crate) struct Timeouts {
     pub(crate) upstream: Option<Duration>,
 }
 
-/// A limit that was reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Limit {
-    /// The route's timeout.
-    Total,
-    /// The longest life of a stream.
-    Duration,
-    /// The time of one attempt.
-    Try,
-    /// The time without a byte in one attempt.
-    TryIdle,
-    /// The cluster's longest life of a stream.
-    Upstream,
-    /// The time without a byte.
-    Idle,
-}
-
 /// The times that limits count from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Since {
@@ -56,66 +37,6 @@ pub(super) struct Since {
     pub(super) begun: Option<Instant>,
     /// A byte moved.
     pub(super) moved: Instant,
-}
-
-impl Limit {
-    /// The answer to a client that has none yet; `complete`: its request came whole.
-    pub(super) fn reply(self, complete: bool) -> LocalReply {
-        let late = if complete {
-            StatusCode::GATEWAY_TIMEOUT
-        } else {
-            StatusCode::REQUEST_TIMEOUT
-        };
-        let (status, body) = match self {
-            Self::Total | Self::Try | Self::TryIdle => {
-                (StatusCode::GATEWAY_TIMEOUT, "upstream request timeout")
-            }
-            Self::Duration => (late, "downstream duration timeout"),
-            Self::Upstream => (late, "upstream max stream duration reached"),
-            Self::Idle => (late, "stream timeout"),
-        };
-        let mut reply = LocalReply::new(status, body, self.details()).flag(self.flag());
-        if self == Self::Duration {
-            // DEADLINE_EXCEEDED.
-            reply.grpc_status = Some(4);
-        }
-        reply
-    }
-
-    /// `%RESPONSE_CODE_DETAILS%`.
-    pub(super) fn details(self) -> &'static str {
-        match self {
-            Self::Total => "response_timeout",
-            Self::Duration => "max_duration_timeout",
-            Self::Try => "upstream_per_try_timeout",
-            Self::TryIdle => "upstream_per_try_idle_timeout",
-            Self::Upstream => "upstream_max_stream_duration_reached",
-            Self::Idle => "stream_idle_timeout",
-        }
-    }
-
-    /// What the access log says.
-    pub(super) fn flag(self) -> ResponseFlags {
-        match self {
-            Self::Total | Self::Try | Self::TryIdle => ResponseFlags::UPSTREAM_REQUEST_TIMEOUT,
-            Self::Duration => ResponseFlags::default(),
-            Self::Upstream => ResponseFlags::UPSTREAM_MAX_STREAM_DURATION_REACHED,
-            Self::Idle => ResponseFlags::STREAM_IDLE_TIMEOUT,
-        }
-    }
-
-    /// Counts it.
-    pub(super) fn count(self, exchange: &Exchange<'_>, plan: &Plan<'_>) {
-        let stats = &plan.cluster.stats;
-        let counter = match self {
-            Self::Total => stats.upstream_rq_timeout,
-            Self::Try => stats.upstream_rq_per_try_timeout,
-            Self::TryIdle => stats.upstream_rq_per_try_idle_timeout,
-            Self::Upstream => stats.upstream_rq_max_duration_reached,
-            Self::Duration | Self::Idle => return,
-        };
-        counter.increment(&exchange.downstream.local.shard);
-    }
 }
 
 impl Timeouts {
@@ -261,109 +182,4 @@ fn grpc_timeout(value: &[u8]) -> Option<Duration> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn timeouts() -> Timeouts {
-        Timeouts {
-            total: Some(Duration::from_secs(10)),
-            per_try: Some(Duration::from_secs(2)),
-            per_try_idle: None,
-            idle: Some(Duration::from_secs(300)),
-            end: None,
-            upstream: None,
-        }
-    }
-
-    #[test]
-    fn the_routes_clock_starts_with_the_end_of_the_request_and_that_of_an_attempt_with_the_later_of_both()
-     {
-        let start = Instant::now();
-        let after = |seconds| start + Duration::from_secs(seconds);
-        let since = |complete, begun| Since {
-            complete,
-            begun,
-            moved: start,
-        };
-        for (since, expected) in [
-            (since(None, Some(start)), (after(300), Limit::Idle)),
-            (since(Some(after(60)), Some(start)), (after(62), Limit::Try)),
-            (
-                since(Some(after(60)), Some(after(65))),
-                (after(67), Limit::Try),
-            ),
-            (
-                since(Some(after(60)), Some(after(69))),
-                (after(70), Limit::Total),
-            ),
-            (since(Some(after(60)), None), (after(70), Limit::Total)),
-        ] {
-            assert_eq!(timeouts().of_attempt(since), Some(expected), "{since:?}");
-        }
-    }
-
-    #[test]
-    fn an_attempt_without_a_byte_ends_before_the_stream_does() {
-        let start = Instant::now();
-        let timeouts = Timeouts {
-            per_try_idle: Some(Duration::from_secs(1)),
-            ..timeouts()
-        };
-        let since = Since {
-            complete: Some(start),
-            begun: Some(start),
-            moved: start,
-        };
-        let first = Some((start + Duration::from_secs(1), Limit::TryIdle));
-        assert_eq!(timeouts.of_attempt(since), first);
-        assert_eq!(timeouts.of_response(since), first);
-    }
-
-    #[test]
-    fn a_limit_answers_408_while_the_request_is_incomplete_and_504_later() {
-        for limit in [Limit::Idle, Limit::Duration, Limit::Upstream] {
-            assert_eq!(limit.reply(false).status, StatusCode::REQUEST_TIMEOUT);
-            assert_eq!(limit.reply(true).status, StatusCode::GATEWAY_TIMEOUT);
-        }
-        assert_eq!(
-            Limit::Total.reply(false).status,
-            StatusCode::GATEWAY_TIMEOUT
-        );
-    }
-
-    #[test]
-    fn what_a_grpc_client_asks_for_is_bounded_and_shortened() {
-        let seconds = Duration::from_secs;
-        for (asked, most, offset, stream, total) in [
-            (10, None, 0, 10, Some(10)),
-            (10, Some(4), 1, 3, Some(4)),
-            (10, Some(4), 8, 0, Some(2)),
-            (10, None, 10, 0, Some(10)),
-            (0, None, 1, 0, None),
-            (0, Some(4), 1, 0, Some(4)),
-        ] {
-            let limit = GrpcTimeout {
-                most: most.map(seconds),
-                offset: seconds(offset),
-            };
-            let given = (seconds(asked), limit);
-            assert_eq!(stream_limit(given.0, limit), seconds(stream), "{given:?}");
-            assert_eq!(total_limit(given.0, limit), total.map(seconds), "{given:?}");
-        }
-    }
-
-    #[test]
-    fn reads_grpc_timeouts() {
-        for (text, expected) in [
-            ("1H", Some(Duration::from_secs(3_600))),
-            ("250m", Some(Duration::from_millis(250))),
-            ("99999999S", Some(Duration::from_secs(99_999_999))),
-            ("1", None),
-            ("S", None),
-            ("123456789m", None),
-            ("-1S", None),
-        ] {
-            assert_eq!(grpc_timeout(text.as_bytes()), expected, "{text}");
-        }
-    }
-}
+mod tests;

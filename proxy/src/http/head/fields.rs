@@ -1,71 +1,18 @@
 //! Header fields as spans of one buffer, in the order and case in which they came.
 
+pub(crate) use self::line::{Span, decimal, write_line};
 pub(crate) use self::received::{Part, Received};
 
+mod known;
+mod line;
 mod received;
 
 use std::borrow::Cow;
 
+use self::known::KnownSet;
+use self::line::{END, Field, SEPARATOR};
 use super::name::{HeaderKey, KnownName};
 use crate::matcher::HeaderLookup;
-
-/// A part of a message's buffer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Span {
-    start: u32,
-    len: u32,
-}
-
-impl Span {
-    pub(crate) fn new(start: usize, len: usize) -> Self {
-        // Invariant: heads are limited to 8192 KiB (the most that `max_request_headers_kb` may say) and edits to a few
-        // values, far below 4 GiB.
-        Self {
-            start: start as u32,
-            len: len as u32,
-        }
-    }
-
-    pub(crate) fn of(self, buffer: &[u8]) -> &[u8] {
-        &buffer[self.range()]
-    }
-
-    pub(crate) fn range(self) -> std::ops::Range<usize> {
-        self.start as usize..(self.start + self.len) as usize
-    }
-}
-
-/// One field, which stands in the buffer as a line `name: value` with its end.
-#[derive(Clone, Copy, Debug)]
-struct Field {
-    known: Option<KnownName>,
-    line: u32,
-    name_len: u32,
-    value_len: u32,
-}
-
-impl Field {
-    fn name(&self) -> Span {
-        Span {
-            start: self.line,
-            len: self.name_len,
-        }
-    }
-
-    fn value(&self) -> Span {
-        Span {
-            start: self.line + self.name_len + SEPARATOR.len() as u32,
-            len: self.value_len,
-        }
-    }
-
-    fn line(&self) -> std::ops::Range<usize> {
-        self.line as usize..self.value().range().end + END.len()
-    }
-}
-
-const SEPARATOR: &[u8] = b": ";
-const END: &[u8] = b"\r\n";
 
 /// The header or trailer fields of one message.
 ///
@@ -76,31 +23,6 @@ pub struct Fields {
     buffer: Vec<u8>,
     entries: Vec<Field>,
     known: KnownSet,
-}
-
-/// Known names that a message may have: most questions are about names that it has not, and need no look at its fields.
-///
-/// Invariant: a name that is not in the set has no field; one that is may have lost it.
-#[derive(Clone, Copy, Debug, Default)]
-struct KnownSet(u128);
-
-impl KnownSet {
-    fn has(self, known: KnownName) -> bool {
-        self.0 & Self::bit(known) != 0
-    }
-
-    fn insert(&mut self, known: Option<KnownName>) {
-        self.0 |= known.map_or(0, Self::bit);
-    }
-
-    fn remove(&mut self, known: KnownName) {
-        self.0 &= !Self::bit(known);
-    }
-
-    fn bit(known: KnownName) -> u128 {
-        const { assert!(KnownName::COUNT <= 128, "a bit for each known name") };
-        1 << known as u8
-    }
 }
 
 /// The name of a field as it stands in a message.
@@ -192,10 +114,7 @@ impl Fields {
 
     /// Whether there may be a field of one of `names`; for a quick no.
     pub(crate) fn may_have_any(&self, names: &[KnownName]) -> bool {
-        let asked = names
-            .iter()
-            .fold(0, |set, known| set | KnownSet::bit(*known));
-        self.known.0 & asked != 0
+        self.known.has_any(names)
     }
 
     /// Whether a field `known` exists.
@@ -413,28 +332,6 @@ impl HeaderLookup for Fields {
             joined.extend_from_slice(value);
         }
         Some(Cow::Owned(joined))
-    }
-}
-
-/// Appends one line of a head or of trailers.
-pub(crate) fn write_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
-    out.reserve(name.len() + SEPARATOR.len() + value.len() + END.len());
-    out.extend_from_slice(name);
-    out.extend_from_slice(SEPARATOR);
-    out.extend_from_slice(value);
-    out.extend_from_slice(END);
-}
-
-/// Writes `number` in decimal at the end of `digits`.
-pub(crate) fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            return &digits[at..];
-        }
     }
 }
 
