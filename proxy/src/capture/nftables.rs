@@ -10,7 +10,7 @@ use nlink::netlink::{Connection, Nftables};
 use super::address_family::AddressFamily;
 use super::error::CaptureError;
 use super::rule::{
-    Action, ChainName, ConnState, Match, Rule, RuleSet, Table, TableName, Test, Transport,
+    Action, ConnState, Hook, Match, Rule, RuleSet, Table, TableName, Test, Transport,
 };
 
 /// How often a transaction is tried again because somebody else changed the ruleset meanwhile.
@@ -90,8 +90,8 @@ fn add_table(
     batch = batch.add_table(name.nft(), Family::Inet);
     for (chain, _) in table.chains() {
         let mut added = NftChain::new(name.nft(), chain.nft())?.family(Family::Inet);
-        if let Some(hook) = hook(name, chain) {
-            added = added.base(hook.policy(Policy::Accept));
+        if let Some(at) = chain.hook() {
+            added = added.base(hook(name, at).policy(Policy::Accept));
         }
         batch = batch.add_chain(added);
     }
@@ -105,26 +105,19 @@ fn add_table(
     Ok(batch)
 }
 
-fn hook(table: TableName, chain: ChainName) -> Option<BaseChain> {
-    match chain {
-        ChainName::Prerouting => Some(match table {
-            TableName::Nat => BaseChain::nat(NatHook::Prerouting, Priority::DstNat),
-            TableName::Mangle => BaseChain::filter(FilterHook::Prerouting, Priority::Mangle),
-            TableName::Raw => BaseChain::filter(FilterHook::Prerouting, Priority::Raw),
-        }),
-        ChainName::Output => Some(match table {
-            TableName::Nat => BaseChain::nat(NatHook::Output, Priority::DstNat),
-            // A changed mark must be able to change the route.
-            TableName::Mangle => BaseChain::route(Priority::Mangle),
-            TableName::Raw => BaseChain::filter(FilterHook::Output, Priority::Raw),
-        }),
-        ChainName::Inbound
-        | ChainName::Outbound
-        | ChainName::Redirect
-        | ChainName::InRedirect
-        | ChainName::Divert
-        | ChainName::Tproxy
-        | ChainName::Drop => None,
+fn hook(table: TableName, hook: Hook) -> BaseChain {
+    match (table, hook) {
+        (TableName::Nat, Hook::Prerouting) => BaseChain::nat(NatHook::Prerouting, Priority::DstNat),
+        (TableName::Nat, Hook::Output) => BaseChain::nat(NatHook::Output, Priority::DstNat),
+        (TableName::Mangle, Hook::Prerouting) => {
+            BaseChain::filter(FilterHook::Prerouting, Priority::Mangle)
+        }
+        // A changed mark must be able to change the route.
+        (TableName::Mangle, Hook::Output) => BaseChain::route(Priority::Mangle),
+        (TableName::Raw, Hook::Prerouting) => {
+            BaseChain::filter(FilterHook::Prerouting, Priority::Raw)
+        }
+        (TableName::Raw, Hook::Output) => BaseChain::filter(FilterHook::Output, Priority::Raw),
     }
 }
 

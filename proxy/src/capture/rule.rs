@@ -257,7 +257,49 @@ impl TableName {
     }
 }
 
+/// Where packets come by that the rules look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hook {
+    /// Before they are routed.
+    Prerouting,
+    /// When this machine sends them.
+    Output,
+}
+
+impl Hook {
+    /// Its name in nftables.
+    pub(crate) fn nft(self) -> &'static str {
+        match self {
+            Self::Prerouting => "prerouting",
+            Self::Output => "output",
+        }
+    }
+
+    /// The chain of iptables that it runs.
+    pub(crate) fn iptables(self) -> &'static str {
+        match self {
+            Self::Prerouting => "PREROUTING",
+            Self::Output => "OUTPUT",
+        }
+    }
+}
+
 impl ChainName {
+    /// The hook that runs the chain; none where other chains lead to it.
+    pub(crate) fn hook(self) -> Option<Hook> {
+        match self {
+            Self::Prerouting => Some(Hook::Prerouting),
+            Self::Output => Some(Hook::Output),
+            Self::Inbound
+            | Self::Outbound
+            | Self::Redirect
+            | Self::InRedirect
+            | Self::Divert
+            | Self::Tproxy
+            | Self::Drop => None,
+        }
+    }
+
     /// The chain's name in nftables.
     pub fn nft(self) -> &'static str {
         match self {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::address_family::AddressFamily;
-use super::rule::{Action, ChainName, ConnState, Match, Rule, RuleSet, TableName, Test};
+use super::rule::{Action, ConnState, Hook, Match, Rule, RuleSet, TableName, Test};
 
 /// The rules in the syntax of `nft -f`: each table is replaced as a whole.
 pub fn nft_script(rules: &RuleSet) -> String {
@@ -15,12 +15,9 @@ pub fn nft_script(rules: &RuleSet) -> String {
             "table inet {table_name}\ndelete table inet {table_name}\ntable inet {table_name} {{"
         );
         for (chain_name, _) in table.chains() {
-            let _ = writeln!(
-                out,
-                "  chain {} {{{} }}",
-                chain_name.nft(),
-                hook(name, chain_name)
-            );
+            let hook = chain_name.hook().map(|at| hook(name, at));
+            let (chain, hook) = (chain_name.nft(), hook.unwrap_or_default());
+            let _ = writeln!(out, "  chain {chain} {{{hook} }}");
         }
         for (chain_name, chain) in table.chains() {
             let _ = writeln!(out, "  chain {} {{", chain_name.nft());
@@ -34,26 +31,14 @@ pub fn nft_script(rules: &RuleSet) -> String {
     out
 }
 
-fn hook(table: TableName, chain: ChainName) -> String {
-    let Some(hook) = (match chain {
-        ChainName::Prerouting => Some("prerouting"),
-        ChainName::Output => Some("output"),
-        ChainName::Inbound
-        | ChainName::Outbound
-        | ChainName::Redirect
-        | ChainName::InRedirect
-        | ChainName::Divert
-        | ChainName::Tproxy
-        | ChainName::Drop => None,
-    }) else {
-        return String::new();
-    };
+fn hook(table: TableName, hook: Hook) -> String {
     let (kind, priority) = match (table, hook) {
         (TableName::Nat, _) => ("nat", -100),
-        (TableName::Mangle, "output") => ("route", -150),
-        (TableName::Mangle, _) => ("filter", -150),
+        (TableName::Mangle, Hook::Output) => ("route", -150),
+        (TableName::Mangle, Hook::Prerouting) => ("filter", -150),
         (TableName::Raw, _) => ("filter", -300),
     };
+    let hook = hook.nft();
     format!(" type {kind} hook {hook} priority {priority}; policy accept;")
 }
 

@@ -44,8 +44,15 @@ pub(super) mod flag {
 /// Port numbers: `15020`, `15020.0`, `"15020"`.
 pub(super) mod port {
     use serde::de::Error;
-    use serde::{Deserialize, Deserializer};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use serde_json::Value;
+
+    pub(in crate::node) fn serialize<S: Serializer>(
+        port: &Option<u16>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        port.serialize(to)
+    }
 
     pub(in crate::node) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
@@ -143,8 +150,15 @@ pub(super) mod embedded {
 /// Texts that may arrive as a number or a flag: `default`, `1`, `true`.
 pub(super) mod text {
     use serde::de::Error;
-    use serde::{Deserialize, Deserializer};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use serde_json::Value;
+
+    pub(in crate::node) fn serialize<S: Serializer>(
+        text: &Option<String>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        text.serialize(to)
+    }
 
     pub(in crate::node) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,

@@ -15,404 +15,160 @@ use crate::protobuf_struct;
 /// Reading is lenient about forms (a flag may be `"true"`, a port may be a text), never about contents; keys without a field
 /// of their own stay in `rest`, so that nothing is lost on the way back.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct NodeMetadata {
     /// Name of the pod.
-    #[serde(
-        rename = "NAME",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Namespace of the pod.
-    #[serde(
-        rename = "NAMESPACE",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// Object that owns the pod: `kubernetes://apis/apps/v1/namespaces/NS/deployments/NAME`.
-    #[serde(
-        rename = "OWNER",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// Name of the workload, usually that of the Deployment.
-    #[serde(
-        rename = "WORKLOAD_NAME",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub workload_name: Option<String>,
     /// Service account that the pod runs as.
-    #[serde(
-        rename = "SERVICE_ACCOUNT",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub service_account: Option<String>,
     /// Machine that the pod runs on.
-    #[serde(
-        rename = "NODE_NAME",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub node_name: Option<String>,
     /// Version of Istio that the proxy is compatible with.
-    #[serde(
-        rename = "ISTIO_VERSION",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub istio_version: Option<String>,
     /// Revision of the control plane that the proxy belongs to.
-    #[serde(
-        rename = "ISTIO_REVISION",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub istio_revision: Option<String>,
     /// Name of the mesh.
-    #[serde(
-        rename = "MESH_ID",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub mesh_id: Option<String>,
     /// Name of the cluster that the pod runs in.
-    #[serde(
-        rename = "CLUSTER_ID",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub cluster_id: Option<String>,
     /// Network that the pod is attached to.
-    #[serde(
-        rename = "NETWORK",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub network: Option<String>,
     /// Configuration dialect that the client wants: empty for Envoy, `grpc` for proxyless gRPC.
-    #[serde(
-        rename = "GENERATOR",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub generator: Option<String>,
     /// WorkloadGroup in which a machine registers itself.
-    #[serde(
-        rename = "AUTO_REGISTER_GROUP",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub auto_register_group: Option<String>,
     /// WorkloadEntry that stands for this machine.
-    #[serde(
-        rename = "WORKLOAD_ENTRY",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub workload_entry: Option<String>,
     /// Address of the DNS proxy when it is not the usual one.
-    #[serde(
-        rename = "DNS_PROXY_ADDR",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub dns_proxy_addr: Option<String>,
     /// `1` accepts HTTP/1.0 requests.
-    #[serde(
-        rename = "HTTP10",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub http10: Option<String>,
     /// Idle timeout of TCP connections, a duration such as `1h`.
-    #[serde(
-        rename = "IDLE_TIMEOUT",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub idle_timeout: Option<String>,
     /// Folder below which certificate paths are looked up.
-    #[serde(
-        rename = "CERT_BASE_DIR",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub cert_base_dir: Option<String>,
     /// Path of the client certificate chain.
-    #[serde(
-        rename = "TLS_CLIENT_CERT_CHAIN",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub tls_client_cert_chain: Option<String>,
     /// Path of the client key.
-    #[serde(
-        rename = "TLS_CLIENT_KEY",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub tls_client_key: Option<String>,
     /// Path of the roots that a client trusts.
-    #[serde(
-        rename = "TLS_CLIENT_ROOT_CERT",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub tls_client_root_cert: Option<String>,
     /// Path of the server certificate chain.
-    #[serde(
-        rename = "TLS_SERVER_CERT_CHAIN",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub tls_server_cert_chain: Option<String>,
     /// Path of the server key.
-    #[serde(
-        rename = "TLS_SERVER_KEY",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub tls_server_key: Option<String>,
     /// Path of the roots that a server trusts.
-    #[serde(
-        rename = "TLS_SERVER_ROOT_CERT",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub tls_server_root_cert: Option<String>,
     /// File name of the identity socket on the node.
-    #[serde(
-        rename = "WORKLOAD_IDENTITY_SOCKET_FILE",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub workload_identity_socket_file: Option<String>,
     /// Port of the token exchange service.
-    #[serde(
-        rename = "STS_PORT",
-        default,
-        deserialize_with = "lenient::text::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub sts_port: Option<String>,
     /// Addresses of the pod, the first is the one in the node id.
-    #[serde(
-        rename = "INSTANCE_IPS",
-        default,
-        with = "lenient::list",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(with = "lenient::list", skip_serializing_if = "Vec::is_empty")]
     pub instance_ips: Vec<String>,
     /// Names of the application's containers.
-    #[serde(
-        rename = "APP_CONTAINERS",
-        default,
-        with = "lenient::list",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(with = "lenient::list", skip_serializing_if = "Vec::is_empty")]
     pub app_containers: Vec<String>,
     /// Networks whose endpoints the proxy wants; empty is all.
-    #[serde(
-        rename = "REQUESTED_NETWORK_VIEW",
-        default,
-        with = "lenient::list",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(with = "lenient::list", skip_serializing_if = "Vec::is_empty")]
     pub requested_network_view: Vec<String>,
     /// Labels of the pod.
-    #[serde(rename = "LABELS", default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// Labels set by the operator on top of the pod's.
-    #[serde(
-        rename = "STATIC_LABELS",
-        default,
-        skip_serializing_if = "BTreeMap::is_empty"
-    )]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub static_labels: BTreeMap<String, String>,
     /// Annotations of the pod.
-    #[serde(
-        rename = "ANNOTATIONS",
-        default,
-        skip_serializing_if = "BTreeMap::is_empty"
-    )]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
     /// The pod may not bind ports below 1024.
-    #[serde(
-        rename = "UNPRIVILEGED_POD",
-        default,
-        with = "lenient::flag",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::flag", skip_serializing_if = "Option::is_none")]
     pub unprivileged_pod: Option<bool>,
     /// The proxy asks for its own workload.
-    #[serde(
-        rename = "ENABLE_SELF_DISCOVERY",
-        default,
-        with = "lenient::flag",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::flag", skip_serializing_if = "Option::is_none")]
     pub enable_self_discovery: Option<bool>,
     /// DNS queries are answered by the sidecar.
-    #[serde(
-        rename = "DNS_CAPTURE",
-        default,
-        with = "lenient::flag",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::flag", skip_serializing_if = "Option::is_none")]
     pub dns_capture: Option<bool>,
     /// Service entries without address get one for DNS.
-    #[serde(
-        rename = "DNS_AUTO_ALLOCATE",
-        default,
-        with = "lenient::flag",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::flag", skip_serializing_if = "Option::is_none")]
     pub dns_auto_allocate: Option<bool>,
     /// The proxy accepts HBONE tunnels on 15008.
-    #[serde(
-        rename = "ENABLE_HBONE",
-        default,
-        with = "lenient::flag",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::flag", skip_serializing_if = "Option::is_none")]
     pub enable_hbone: Option<bool>,
     /// The proxy never opens HBONE tunnels.
-    #[serde(
-        rename = "DISABLE_HBONE_SEND",
-        default,
-        with = "lenient::flag",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::flag", skip_serializing_if = "Option::is_none")]
     pub disable_hbone_send: Option<bool>,
     /// Peer metadata is looked up by address.
-    #[serde(
-        rename = "METADATA_DISCOVERY",
-        default,
-        with = "lenient::flag",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::flag", skip_serializing_if = "Option::is_none")]
     pub metadata_discovery: Option<bool>,
     /// A draining proxy exits as soon as it is idle.
-    #[serde(
-        rename = "EXIT_ON_ZERO_ACTIVE_CONNECTIONS",
-        default,
-        with = "lenient::flag",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::flag", skip_serializing_if = "Option::is_none")]
     pub exit_on_zero_active_connections: Option<bool>,
     /// Inbound connections spread evenly over workers.
-    #[serde(
-        rename = "INBOUND_LISTENER_EXACT_BALANCE",
-        default,
-        with = "lenient::flag",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::flag", skip_serializing_if = "Option::is_none")]
     pub inbound_listener_exact_balance: Option<bool>,
     /// Outbound connections spread evenly over workers.
-    #[serde(
-        rename = "OUTBOUND_LISTENER_EXACT_BALANCE",
-        default,
-        with = "lenient::flag",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::flag", skip_serializing_if = "Option::is_none")]
     pub outbound_listener_exact_balance: Option<bool>,
     /// Port of the explicit HTTP proxy listener.
-    #[serde(
-        rename = "HTTP_PROXY_PORT",
-        default,
-        deserialize_with = "lenient::port::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::port", skip_serializing_if = "Option::is_none")]
     pub http_proxy_port: Option<u16>,
     /// Port of the health endpoint, 15021.
-    #[serde(
-        rename = "ENVOY_STATUS_PORT",
-        default,
-        deserialize_with = "lenient::port::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::port", skip_serializing_if = "Option::is_none")]
     pub envoy_status_port: Option<u16>,
     /// Port of the proxy's own metrics, 15090.
-    #[serde(
-        rename = "ENVOY_PROMETHEUS_PORT",
-        default,
-        deserialize_with = "lenient::port::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::port", skip_serializing_if = "Option::is_none")]
     pub envoy_prometheus_port: Option<u16>,
     /// Port of the proxy's own metrics over mesh TLS.
-    #[serde(
-        rename = "ENVOY_SECURE_METRICS_PORT",
-        default,
-        deserialize_with = "lenient::port::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::port", skip_serializing_if = "Option::is_none")]
     pub envoy_secure_metrics_port: Option<u16>,
     /// Port of the merged metrics over mesh TLS.
-    #[serde(
-        rename = "ENVOY_SECURE_MERGED_METRICS_PORT",
-        default,
-        deserialize_with = "lenient::port::deserialize",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "lenient::port", skip_serializing_if = "Option::is_none")]
     pub envoy_secure_merged_metrics_port: Option<u16>,
     /// How traffic gets into the proxy.
-    #[serde(
-        rename = "INTERCEPTION_MODE",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub interception_mode: Option<InterceptionMode>,
     /// Ports that the pod declares.
-    #[serde(
-        rename = "POD_PORTS",
-        default,
-        with = "lenient::embedded",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(with = "lenient::embedded", skip_serializing_if = "Vec::is_empty")]
     pub pod_ports: Vec<PodPort>,
     /// Proxy configuration in effect, as JSON; [`NodeMetadata::proxy_config`] reads it.
-    #[serde(
-        rename = "PROXY_CONFIG",
-        default,
-        skip_serializing_if = "Value::is_null"
-    )]
+    #[serde(rename = "PROXY_CONFIG", skip_serializing_if = "Value::is_null")]
     pub raw_proxy_config: Value,
     /// Facts about the machine, such as region and zone.
-    #[serde(
-        rename = "PLATFORM_METADATA",
-        default,
-        skip_serializing_if = "Map::is_empty"
-    )]
+    #[serde(skip_serializing_if = "Map::is_empty")]
     pub platform_metadata: Map<String, Value>,
     /// Keys without a field above.
     #[serde(flatten)]

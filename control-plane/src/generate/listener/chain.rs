@@ -70,6 +70,11 @@ impl Matching {
         self
     }
 
+    /// The conditions, as a chain has them.
+    pub(super) fn conditions(self) -> FilterChainMatch {
+        self.0
+    }
+
     fn transport(protocol: &str) -> Self {
         Self(FilterChainMatch {
             transport_protocol: protocol.to_owned(),

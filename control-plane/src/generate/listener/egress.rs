@@ -8,7 +8,7 @@ use super::outbound::{of_address, unknown_chain};
 use super::{http, inspect, on};
 use crate::generate::wire;
 use crate::model::service::{Protocol, ServicePort};
-use crate::model::sidecar::{Capture, Egress, EgressPort, EgressProtocol};
+use crate::model::sidecar::{Capture, Egress, EgressPort, EgressProtocol, Sidecar};
 use crate::scope::{Families, Interception, Scope, ScopedService};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -85,21 +85,14 @@ pub(crate) fn meant(service: &ScopedService, number: u16) -> Option<&ServicePort
 }
 
 fn of_port(scope: &Scope, ip: IpAddr, port: EgressPort, services: &[&ScopedService]) -> Listener {
-    match port.protocol {
-        EgressProtocol::HttpProxy => {
-            let mut listener = socket(ip, port.number);
-            let table = listener.name.clone();
-            listener.default_filter_chain = Some(requests(scope, &listener.name, table, None));
-            listener
-        }
-        EgressProtocol::Http => {
-            let mut listener = socket(ip, port.number);
-            let table = port.number.to_string();
-            listener.default_filter_chain = Some(requests(scope, &listener.name, table, None));
-            listener
-        }
-        EgressProtocol::Tcp => bytes(scope, ip, port.number, services),
-    }
+    let mut listener = socket(ip, port.number);
+    let table = match port.protocol {
+        EgressProtocol::HttpProxy => listener.name.clone(),
+        EgressProtocol::Http => port.number.to_string(),
+        EgressProtocol::Tcp => return bytes(scope, ip, port.number, services),
+    };
+    listener.default_filter_chain = Some(requests(scope, &listener.name, table, None));
+    listener
 }
 
 /// A port as services declare it: requests go by authority, everything else to the first service by host.
@@ -117,11 +110,11 @@ fn of_number(scope: &Scope, ip: IpAddr, number: u16, services: &[&ScopedService]
         inspect::first_bytes(&mut listener, scope);
     }
     // A table shared by authority is worth more than that of one service of undeclared protocol.
-    listener.filter_chains.retain(|chain| {
-        chain.filter_chain_match
-            != FilterChain::from(only(Matching::plain_http())).filter_chain_match
-    });
     let plain = Some(Matching::plain_http());
+    let conditions = plain.clone().map(Matching::conditions);
+    listener
+        .filter_chains
+        .retain(|chain| chain.filter_chain_match != conditions);
     let requests = requests(scope, &listener.name, number.to_string(), plain);
     listener.filter_chains.push(requests);
     listener
@@ -132,16 +125,6 @@ fn speaks_http(service: &ScopedService, number: u16) -> bool {
         .service
         .port(number)
         .is_some_and(|port| port.protocol.is_http())
-}
-
-fn only(matching: Matching) -> Chain {
-    Chain {
-        name: String::new(),
-        matching: Some(matching),
-        filters: Vec::new(),
-        transport: None,
-        metadata: None,
-    }
 }
 
 /// Bytes to the first service by host, by its rules.
@@ -179,19 +162,10 @@ fn requests(
     table: String,
     matching: Option<Matching>,
 ) -> FilterChain {
+    let because = |sidecar: &Sidecar| wire::because(&sidecar.origin, None);
     Chain {
-        filters: vec![http::outbound(
-            scope,
-            format!("outbound_{listener};"),
-            table,
-        )],
-        name: listener.to_owned(),
-        matching,
-        transport: None,
-        metadata: scope
-            .sidecar
-            .as_ref()
-            .map(|sidecar| wire::because(&sidecar.origin, None)),
+        metadata: scope.sidecar.as_deref().map(because),
+        ..http::chain(scope, listener, table, matching)
     }
     .into()
 }

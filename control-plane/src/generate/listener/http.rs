@@ -1,5 +1,6 @@
 //! The network filter that serves HTTP.
 
+use super::chain::{Chain, Matching};
 use crate::generate::{access_log, http_filters, wire};
 use crate::model::service::Protocol;
 use crate::scope::{PathNormalization, Scope};
@@ -33,6 +34,17 @@ pub(super) fn outbound(scope: &Scope, stat_prefix: String, table: String) -> Fil
             ..HttpConnectionManager::default()
         },
     )
+}
+
+/// The chain of the listener `name` that serves requests of the workload by the route table `table`.
+pub(super) fn chain(scope: &Scope, name: &str, table: String, matching: Option<Matching>) -> Chain {
+    Chain {
+        name: name.to_owned(),
+        matching,
+        filters: vec![outbound(scope, format!("outbound_{name};"), table)],
+        transport: None,
+        metadata: None,
+    }
 }
 
 /// Serves requests to the workload by this table.

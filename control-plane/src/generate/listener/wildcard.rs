@@ -1,6 +1,6 @@
 //! Listeners of one port on any address: HTTP, which is told apart by authority, and what has no address of its own.
 
-use super::chain::{Chain, Matching};
+use super::chain::Matching;
 use super::outbound::{bytes_to_service, tls_rules, unknown_chain};
 use super::{everywhere, http, inspect};
 use crate::generate::{route, wire};
@@ -51,7 +51,9 @@ fn of_port(scope: &Scope, port: u16, serves_http: bool) -> Listener {
     listener.bind_to_port = Some(wire::truth(false));
     inspect::first_bytes(&mut listener, scope);
     if serves_http {
-        listener.filter_chains.push(http_chain(scope, &name, port));
+        let plain = Some(Matching::plain_http());
+        let requests = http::chain(scope, &name, port.to_string(), plain);
+        listener.filter_chains.push(requests.into());
     }
     let mut taken = Taken::default();
     let mut default = None;
@@ -70,10 +72,7 @@ fn of_port(scope: &Scope, port: u16, serves_http: bool) -> Listener {
                 default.get_or_insert_with(|| bytes_to_service(scope, service, declared));
             } else {
                 listener.filter_chains.push(FilterChain {
-                    filter_chain_match: FilterChain::from(matching(
-                        Matching::default().into(&networks),
-                    ))
-                    .filter_chain_match,
+                    filter_chain_match: Some(Matching::default().into(&networks).conditions()),
                     ..bytes_to_service(scope, service, declared)
                 });
             }
@@ -82,31 +81,6 @@ fn of_port(scope: &Scope, port: u16, serves_http: bool) -> Listener {
     listener.default_filter_chain =
         Some(default.unwrap_or_else(|| unknown_chain(scope, "PassthroughFilterChain")));
     listener
-}
-
-fn matching(matching: Matching) -> Chain {
-    Chain {
-        name: String::new(),
-        matching: Some(matching),
-        filters: Vec::new(),
-        transport: None,
-        metadata: None,
-    }
-}
-
-fn http_chain(scope: &Scope, name: &str, port: u16) -> FilterChain {
-    Chain {
-        name: name.to_owned(),
-        matching: Some(Matching::plain_http()),
-        filters: vec![http::outbound(
-            scope,
-            format!("outbound_{name};"),
-            port.to_string(),
-        )],
-        transport: None,
-        metadata: None,
-    }
-    .into()
 }
 
 /// What chains of one listener match already: two that match the same are refused by proxies.
@@ -134,10 +108,8 @@ fn by_server_name(
 ) -> Vec<FilterChain> {
     let chains = tls_rules(scope, service, port).unwrap_or_else(|| {
         let names = [service.service.host.to_string()];
-        let found =
-            FilterChain::from(matching(Matching::tls().asking_for(&names))).filter_chain_match;
         vec![FilterChain {
-            filter_chain_match: found,
+            filter_chain_match: Some(Matching::tls().asking_for(&names).conditions()),
             ..bytes_to_service(scope, service, port)
         }]
     });

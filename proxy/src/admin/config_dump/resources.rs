@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use xds_proto::pb::envoy::admin::v3::{self as pb, ClientResourceStatus, UpdateFailureState};
 use xds_proto::pb::envoy::config::cluster::v3 as cluster_pb;
 use xds_proto::pb::envoy::config::route::v3 as route_pb;
@@ -44,30 +45,42 @@ impl Shown {
     }
 }
 
-/// What is known of a resource that the stream brought and that is in force. A static one stays static, also when the
-/// stream tried to replace it.
-fn in_force(xds: &XdsState, kind: ResourceKind, name: &str) -> Option<Shown> {
-    let resource = xds.resource(kind, name)?;
-    (!resource.was_never_applied()).then(|| Shown::of(resource))
+/// A resource in a dump.
+enum Entry {
+    /// It was there from the start. It stays static, also when the stream tried to replace it.
+    Static(Option<Any>),
+    /// The stream brought it, and it is in force.
+    InForce(Option<Any>, Arc<str>, Shown),
+    /// It was refused at first sight: nothing of it serves, but the reason is shown.
+    Refused(Arc<str>, Shown),
 }
 
-/// Resources that were refused at first sight: nothing of them serves, but the reason is shown.
-fn refused(
+/// The resources of `stored`, by name and body, and those that were refused.
+fn entries<'a>(
     xds: &XdsState,
     kind: ResourceKind,
+    stored: impl Iterator<Item = (&'a Arc<str>, &'a Bytes)>,
     wanted: &dyn Fn(&str) -> bool,
-) -> Vec<(Arc<str>, Shown)> {
+) -> Vec<Entry> {
+    let body = |raw: &Bytes| {
+        Some(Any {
+            type_url: kind.type_url().to_owned(),
+            value: raw.to_vec(),
+        })
+    };
+    let serving =
+        stored
+            .filter(|(name, _)| wanted(name))
+            .map(|(name, raw)| match xds.resource(kind, name) {
+                Some(state) if !state.was_never_applied() => {
+                    Entry::InForce(body(raw), Arc::clone(name), Shown::of(state))
+                }
+                Some(_) | None => Entry::Static(body(raw)),
+            });
     let all = xds.resources(kind).into_iter();
-    all.filter(|(name, resource)| wanted(name) && resource.was_never_applied())
-        .map(|(name, resource)| (name, Shown::of(resource)))
-        .collect()
-}
-
-fn body(kind: ResourceKind, raw: &[u8]) -> Option<Any> {
-    Some(Any {
-        type_url: kind.type_url().to_owned(),
-        value: raw.to_vec(),
-    })
+    let refused = all.filter(|(name, state)| wanted(name) && state.was_never_applied());
+    let refused = refused.map(|(name, state)| Entry::Refused(name, Shown::of(state)));
+    serving.chain(refused).collect()
 }
 
 fn version(xds: &XdsState, kind: ResourceKind) -> String {
@@ -89,35 +102,39 @@ pub(super) fn clusters(
         ..Default::default()
     };
     let snapshot = stored.snapshot();
-    let mut all: Vec<_> = snapshot.iter().filter(|(name, _)| wanted(name)).collect();
+    let mut all: Vec<_> = snapshot.iter().collect();
     all.sort_by(|a, b| a.0.cmp(b.0));
-    for (name, cluster) in all {
-        let cluster = body(kind, &cluster.config.raw);
-        match in_force(xds, kind, name) {
-            None => dump.static_clusters.push(StaticCluster {
+    let stored = all
+        .iter()
+        .map(|(name, cluster)| (*name, &cluster.config.raw));
+    for entry in entries(xds, kind, stored, wanted) {
+        match entry {
+            Entry::Static(cluster) => dump.static_clusters.push(StaticCluster {
                 cluster,
                 last_updated: None,
             }),
-            Some(shown) => dump.dynamic_active_clusters.push(DynamicCluster {
-                version_info: shown.version,
-                cluster,
-                last_updated: shown.updated,
-                error_state: shown.error,
-                client_status: shown.status,
-            }),
+            Entry::InForce(cluster, _, shown) => {
+                dump.dynamic_active_clusters.push(DynamicCluster {
+                    version_info: shown.version,
+                    cluster,
+                    last_updated: shown.updated,
+                    error_state: shown.error,
+                    client_status: shown.status,
+                })
+            }
+            Entry::Refused(name, shown) => {
+                let cluster = cluster_pb::Cluster {
+                    name: name.to_string(),
+                    ..Default::default()
+                };
+                dump.dynamic_warming_clusters.push(DynamicCluster {
+                    cluster: Some(pack_any(&cluster)),
+                    error_state: shown.error,
+                    client_status: shown.status,
+                    ..Default::default()
+                });
+            }
         }
-    }
-    for (name, shown) in refused(xds, kind, wanted) {
-        let cluster = cluster_pb::Cluster {
-            name: name.to_string(),
-            ..Default::default()
-        };
-        dump.dynamic_warming_clusters.push(DynamicCluster {
-            cluster: Some(pack_any(&cluster)),
-            error_state: shown.error,
-            client_status: shown.status,
-            ..Default::default()
-        });
     }
     dump
 }
@@ -133,14 +150,17 @@ pub(super) fn listeners(
         version_info: version(xds, kind),
         ..Default::default()
     };
-    for (name, listener) in stored.snapshot().iter().filter(|(name, _)| wanted(name)) {
-        let listener = body(kind, &listener.raw);
-        match in_force(xds, kind, name) {
-            None => dump.static_listeners.push(StaticListener {
+    let snapshot = stored.snapshot();
+    let stored = snapshot
+        .iter()
+        .map(|(name, listener)| (name, &listener.raw));
+    for entry in entries(xds, kind, stored, wanted) {
+        match entry {
+            Entry::Static(listener) => dump.static_listeners.push(StaticListener {
                 listener,
                 last_updated: None,
             }),
-            Some(shown) => dump.dynamic_listeners.push(DynamicListener {
+            Entry::InForce(listener, name, shown) => dump.dynamic_listeners.push(DynamicListener {
                 name: name.to_string(),
                 active_state: Some(DynamicListenerState {
                     version_info: shown.version,
@@ -151,15 +171,13 @@ pub(super) fn listeners(
                 client_status: shown.status,
                 ..Default::default()
             }),
+            Entry::Refused(name, shown) => dump.dynamic_listeners.push(DynamicListener {
+                name: name.to_string(),
+                error_state: shown.error,
+                client_status: shown.status,
+                ..Default::default()
+            }),
         }
-    }
-    for (name, shown) in refused(xds, kind, wanted) {
-        dump.dynamic_listeners.push(DynamicListener {
-            name: name.to_string(),
-            error_state: shown.error,
-            client_status: shown.status,
-            ..Default::default()
-        });
     }
     dump
 }
@@ -172,33 +190,36 @@ pub(super) fn routes(
     use pb::routes_config_dump::{DynamicRouteConfig, StaticRouteConfig};
     let kind = ResourceKind::Route;
     let mut dump = pb::RoutesConfigDump::default();
-    for table in stored.snapshot().iter().filter(|table| wanted(&table.name)) {
-        let route_config = body(kind, &table.raw);
-        match in_force(xds, kind, &table.name) {
-            None => dump.static_route_configs.push(StaticRouteConfig {
+    let tables = stored.snapshot();
+    let stored = tables.iter().map(|table| (&table.name, &table.raw));
+    for entry in entries(xds, kind, stored, wanted) {
+        match entry {
+            Entry::Static(route_config) => dump.static_route_configs.push(StaticRouteConfig {
                 route_config,
                 last_updated: None,
             }),
-            Some(shown) => dump.dynamic_route_configs.push(DynamicRouteConfig {
-                version_info: shown.version,
-                route_config,
-                last_updated: shown.updated,
-                error_state: shown.error,
-                client_status: shown.status,
-            }),
+            Entry::InForce(route_config, _, shown) => {
+                dump.dynamic_route_configs.push(DynamicRouteConfig {
+                    version_info: shown.version,
+                    route_config,
+                    last_updated: shown.updated,
+                    error_state: shown.error,
+                    client_status: shown.status,
+                });
+            }
+            Entry::Refused(name, shown) => {
+                let table = route_pb::RouteConfiguration {
+                    name: name.to_string(),
+                    ..Default::default()
+                };
+                dump.dynamic_route_configs.push(DynamicRouteConfig {
+                    route_config: Some(pack_any(&table)),
+                    error_state: shown.error,
+                    client_status: shown.status,
+                    ..Default::default()
+                });
+            }
         }
-    }
-    for (name, shown) in refused(xds, kind, wanted) {
-        let table = route_pb::RouteConfiguration {
-            name: name.to_string(),
-            ..Default::default()
-        };
-        dump.dynamic_route_configs.push(DynamicRouteConfig {
-            route_config: Some(pack_any(&table)),
-            error_state: shown.error,
-            client_status: shown.status,
-            ..Default::default()
-        });
     }
     dump
 }

@@ -110,8 +110,8 @@ fn add_chain(
     family: AddressFamily,
     out: &mut String,
 ) {
-    if let Some(hook) = built_in(chain) {
-        let _ = writeln!(out, "-A {hook} -j {}", chain.iptables());
+    if let Some(hook) = chain.hook() {
+        let _ = writeln!(out, "-A {} -j {}", hook.iptables(), chain.iptables());
     }
     for rule in rules.chain(table, chain) {
         if rule
@@ -120,20 +120,6 @@ fn add_chain(
         {
             let _ = writeln!(out, "-A {}{}", chain.iptables(), line(rule));
         }
-    }
-}
-
-fn built_in(chain: ChainName) -> Option<&'static str> {
-    match chain {
-        ChainName::Prerouting => Some("PREROUTING"),
-        ChainName::Output => Some("OUTPUT"),
-        ChainName::Inbound
-        | ChainName::Outbound
-        | ChainName::Redirect
-        | ChainName::InRedirect
-        | ChainName::Divert
-        | ChainName::Tproxy
-        | ChainName::Drop => None,
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use tokio::time::Instant;
 
+use super::feeds::{Reference, secrets};
 use super::{Applier, Need, Refusal};
 use crate::cluster::{Cluster, Discovery, EdsRules, EndpointSet, dns};
 use crate::config::source::Source;
-use crate::secret::SecretCell;
 use xds_proto::resource::ResourceKind;
 
 /// Clusters by the source and the name that their endpoints come under.
@@ -161,35 +161,33 @@ impl Applier {
     pub(super) fn join(&mut self, cluster: &Arc<Cluster>) {
         if let Discovery::Eds(eds) = &cluster.config.discovery {
             self.assignments.join(eds, cluster);
-            self.feeds
-                .add(ResourceKind::Endpoint, &eds.source, &eds.service);
         }
-        for cell in cluster.config.secrets() {
-            self.add_secret(cell);
-        }
+        self.feeds.add(references(cluster));
     }
 
     /// Wants it no more.
     fn leave(&mut self, cluster: &Arc<Cluster>) {
         if let Discovery::Eds(eds) = &cluster.config.discovery {
             self.assignments.leave(eds, cluster);
-            self.feeds
-                .drop(ResourceKind::Endpoint, &eds.source, &eds.service);
         }
-        for cell in cluster.config.secrets() {
-            self.drop_secret(cell);
-        }
+        self.feeds.drop(references(cluster));
     }
+}
 
-    pub(super) fn add_secret(&mut self, cell: &SecretCell) {
-        if let Some(source) = cell.source() {
-            self.feeds.add(ResourceKind::Secret, source, cell.name());
-        }
-    }
-
-    pub(super) fn drop_secret(&mut self, cell: &SecretCell) {
-        if let Some(source) = cell.source() {
-            self.feeds.drop(ResourceKind::Secret, source, cell.name());
-        }
-    }
+/// What a cluster names: its endpoints and its secrets.
+fn references(cluster: &Cluster) -> impl Iterator<Item = Reference<'_>> {
+    let endpoints = match &cluster.config.discovery {
+        Discovery::Eds(eds) => Some(Reference {
+            kind: ResourceKind::Endpoint,
+            source: &eds.source,
+            name: &eds.service,
+        }),
+        Discovery::Static
+        | Discovery::StrictDns(_)
+        | Discovery::LogicalDns(_)
+        | Discovery::OriginalDst(_) => None,
+    };
+    endpoints
+        .into_iter()
+        .chain(secrets(cluster.config.secrets()))
 }

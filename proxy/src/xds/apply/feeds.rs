@@ -8,6 +8,7 @@ use xds_proto::resource::ResourceKind;
 
 use super::references::References;
 use crate::config::source::Source;
+use crate::secret::SecretCell;
 use crate::xds::subscription::NameChanges;
 
 /// One type of resource from one source.
@@ -15,6 +16,27 @@ use crate::xds::subscription::NameChanges;
 pub(crate) struct Feed {
     pub(crate) source: Source,
     pub(crate) kind: ResourceKind,
+}
+
+/// A name that a resource refers to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reference<'a> {
+    pub(super) kind: ResourceKind,
+    pub(super) source: &'a Source,
+    pub(super) name: &'a Arc<str>,
+}
+
+/// The secrets among `cells` that come from elsewhere.
+pub(super) fn secrets<'a>(
+    cells: impl Iterator<Item = &'a Arc<SecretCell>>,
+) -> impl Iterator<Item = Reference<'a>> {
+    cells.filter_map(|cell| {
+        Some(Reference {
+            kind: ResourceKind::Secret,
+            source: cell.source()?,
+            name: cell.name(),
+        })
+    })
 }
 
 /// Names that are wanted, by feed.
@@ -38,15 +60,19 @@ impl Feeds {
         of_kind.entry(source.clone()).or_default()
     }
 
-    /// One more refers to a name.
-    pub(super) fn add(&mut self, kind: ResourceKind, source: &Source, name: &Arc<str>) {
-        self.begin(kind, source).add(name);
+    /// One more refers to these names.
+    pub(super) fn add<'a>(&mut self, names: impl Iterator<Item = Reference<'a>>) {
+        for Reference { kind, source, name } in names {
+            self.begin(kind, source).add(name);
+        }
     }
 
-    /// One less refers to a name.
-    pub(super) fn drop(&mut self, kind: ResourceKind, source: &Source, name: &Arc<str>) {
-        if let Some(references) = self.of(kind, source) {
-            references.drop(name);
+    /// One less refers to these names.
+    pub(super) fn drop<'a>(&mut self, names: impl Iterator<Item = Reference<'a>>) {
+        for Reference { kind, source, name } in names {
+            if let Some(references) = self.of(kind, source) {
+                references.drop(name);
+            }
         }
     }
 

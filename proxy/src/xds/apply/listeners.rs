@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use tracing::info;
 use xds_proto::resource::ResourceKind;
 
+use super::feeds::{Reference, secrets};
 use super::{Applier, Need, Refusal};
 use crate::config::source::Source;
 use crate::http::route::RouteTable;
@@ -86,23 +87,21 @@ impl Applier {
 
     /// Wants what a listener names.
     pub(super) fn refer(&mut self, listener: &Listener) {
-        for handle in listener.route_handles() {
-            self.feeds
-                .add(ResourceKind::Route, handle.source(), handle.name());
-        }
-        for cell in listener.secrets() {
-            self.add_secret(cell);
-        }
+        self.feeds.add(references(listener));
     }
 
     /// Wants it no more.
     fn release(&mut self, listener: &Listener) {
-        for handle in listener.route_handles() {
-            self.feeds
-                .drop(ResourceKind::Route, handle.source(), handle.name());
-        }
-        for cell in listener.secrets() {
-            self.drop_secret(cell);
-        }
+        self.feeds.drop(references(listener));
     }
+}
+
+/// What a listener names: its route tables and its secrets.
+fn references(listener: &Listener) -> impl Iterator<Item = Reference<'_>> {
+    let tables = listener.route_handles().map(|handle| Reference {
+        kind: ResourceKind::Route,
+        source: handle.source(),
+        name: handle.name(),
+    });
+    tables.chain(secrets(listener.secrets()))
 }
