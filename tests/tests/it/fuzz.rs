@@ -1,5 +1,8 @@
 //! The fuzz targets, for a moment.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use proptest::prelude::*;
 use tulle_tests::fuzz;
 
@@ -79,22 +82,72 @@ fn input(seeds: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![3 => damaged, 1 => prop::collection::vec(any::<u8>(), 0..300)]
 }
 
+/// A target, and inputs from which others are made.
+struct Target {
+    /// What its program does.
+    calls: &'static str,
+    run: fn(&[u8]),
+    seeds: &'static [&'static [u8]],
+}
+
+/// A target with the words for it, which cannot differ.
+macro_rules! target {
+    ($run:path, $seeds:ident) => {
+        Target {
+            calls: concat!("tulle_tests::", stringify!($run), "(data)"),
+            run: $run,
+            seeds: $seeds,
+        }
+    };
+}
+
+const TARGETS: &[Target] = &[
+    target!(fuzz::names, NAMES),
+    target!(fuzz::node, MESSAGES),
+    target!(fuzz::xds, MESSAGES),
+    target!(fuzz::http1::request, REQUESTS),
+    target!(fuzz::http1::response, RESPONSES),
+    target!(fuzz::http1::chunked, CHUNKS),
+    target!(fuzz::client_hello, HELLOS),
+    target!(fuzz::http, REQUESTS),
+    target!(fuzz::proxy_protocol, PROXY_HEADERS),
+];
+
+/// Nothing here compiles the programs of `tests/fuzz`, which need a fuzzer: so they are one call each, of what is compiled here.
+#[test]
+fn the_programs_of_the_fuzzer_call_the_targets_that_are_tried_here() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    let read = |name: &str| std::fs::read_to_string(home.join(name)).unwrap();
+    let (manifest, page) = (read("Cargo.toml"), read("README.md"));
+    let mut called = BTreeSet::new();
+    for file in std::fs::read_dir(home.join("fuzz_targets")).unwrap() {
+        let file = file.unwrap().file_name().into_string().unwrap();
+        let text = read(&format!("fuzz_targets/{file}"));
+        let mut lines = text.lines().rev();
+        let call = lines.next().and_then(|line| {
+            line.strip_prefix("libfuzzer_sys::fuzz_target!(|data: &[u8]| ")?
+                .strip_suffix(");")
+        });
+        let call = call.unwrap_or_else(|| panic!("{file} ends with something else than a call"));
+        called.insert(call.to_owned());
+        let name = file.strip_suffix(".rs").unwrap();
+        assert!(
+            manifest.contains(&format!("path = \"fuzz_targets/{file}\"")),
+            "{file}"
+        );
+        assert!(
+            page.contains(&format!("`{name}`")),
+            "{name} is not in README.md"
+        );
+    }
+    let tried = TARGETS.iter().map(|target| target.calls.to_owned());
+    assert_eq!(called, tried.collect());
+}
+
 #[test]
 fn every_seed_holds_as_it_is() {
-    type Target = fn(&[u8]);
-    let targets: [(Target, _); 9] = [
-        (fuzz::names, NAMES),
-        (fuzz::node, MESSAGES),
-        (fuzz::xds, MESSAGES),
-        (fuzz::http1::request, REQUESTS),
-        (fuzz::http1::response, RESPONSES),
-        (fuzz::http1::chunked, CHUNKS),
-        (fuzz::client_hello, HELLOS),
-        (fuzz::http, REQUESTS),
-        (fuzz::proxy_protocol, PROXY_HEADERS),
-    ];
-    for (target, seeds) in targets {
-        seeds.iter().for_each(|seed| target(seed));
+    for target in TARGETS {
+        target.seeds.iter().for_each(|seed| (target.run)(seed));
     }
     for hello in HELLOS {
         let seen = tulle_proxy::listener::inspect::client_hello(hello);
