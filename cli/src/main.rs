@@ -89,7 +89,7 @@ fn main() -> ExitCode {
     let name = format!("tulle {}", part.unwrap_or_default());
     let rest = || iter::once(name.clone()).chain(args.iter().skip(2).cloned());
     match part {
-        Some("proxy") => return tulle_proxy::run(rest()),
+        Some("proxy") => return tulle_proxy::run(rest(), || {}),
         Some("control-plane") => {
             let rest = std::env::args_os().skip(2);
             return tulle_control_plane::app::run(iter::once(name.into()).chain(rest));

@@ -27,9 +27,13 @@ pub use version::VERSION;
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage; `capture --run-validation` ends with 126 where the rules do not work,
 /// as Istio's validation does.
-pub fn run(args: impl IntoIterator<Item = String>) -> ExitCode {
+///
+/// `release` gives memory that the program's allocator keeps back to the kernel; it is called once, soon after a proxy has
+/// started.
+pub fn run(args: impl IntoIterator<Item = String>, release: fn()) -> ExitCode {
     let args: Vec<String> = args.into_iter().collect();
-    match on_own_thread(|| execute(args)).and_then(Executed::go_on) {
+    let done = on_own_thread(|| execute(args)).and_then(|executed| executed.go_on(release));
+    match done {
         Ok(code) => code,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "tulle-proxy: {error:#}");
@@ -61,10 +65,10 @@ enum Executed {
 }
 
 impl Executed {
-    fn go_on(self) -> anyhow::Result<ExitCode> {
+    fn go_on(self, release: fn()) -> anyhow::Result<ExitCode> {
         match self {
             Self::Done(code) => return Ok(code),
-            Self::Proxy(start) => run::run(*start)?,
+            Self::Proxy(start) => run::run(*start, release)?,
             Self::Secrets(sidecar, flags) => sds::serve(&flags.socket, *sidecar)?,
         }
         Ok(ExitCode::SUCCESS)

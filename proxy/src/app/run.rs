@@ -76,8 +76,8 @@ pub(super) fn stores(bootstrap: &Bootstrap, flags: &RunFlags) -> anyhow::Result<
     Ok(stores)
 }
 
-/// Runs until the process is told to end.
-pub(super) fn run(start: Start) -> anyhow::Result<()> {
+/// Runs until the process is told to end. `release` gives free memory back to the kernel.
+pub(super) fn run(start: Start, release: fn()) -> anyhow::Result<()> {
     let stores = start.stores.clone();
     let registry = Registry::configured(start.bootstrap.stats.clone());
     let mesh = start
@@ -110,7 +110,7 @@ pub(super) fn run(start: Start) -> anyhow::Result<()> {
         xds: XdsState::default(),
         dispatcher,
     };
-    worker::runtime()?.block_on(proxy.control(start, concurrency))
+    worker::runtime()?.block_on(proxy.control(start, concurrency, release))
 }
 
 /// Who this proxy stands beside, for telemetry.
@@ -190,7 +190,7 @@ pub(super) fn look_after(clusters: &Arc<Clusters>) {
 }
 
 impl Proxy {
-    async fn control(self, start: Start, concurrency: usize) -> anyhow::Result<()> {
+    async fn control(self, start: Start, concurrency: usize, release: fn()) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         self.serve_admin(&start, concurrency).await?;
@@ -216,9 +216,8 @@ impl Proxy {
                 "ready after {} ms with {concurrency} workers",
                 started.elapsed().as_millis()
             );
-            tokio::time::sleep(AFTER_START).await;
-            pages::give_back();
         });
+        self.give_back_after_start(release);
         tokio::select! {
             _ = terminate.recv() => info!("SIGTERM: draining"),
             _ = interrupt.recv() => info!("SIGINT: draining"),
@@ -233,6 +232,17 @@ impl Proxy {
             _ = interrupt.recv() => warn!("second SIGINT: leaving at once"),
         }
         Ok(())
+    }
+
+    /// What only starting needed goes back to the kernel: first free memory, the work on which touches pages of the program.
+    fn give_back_after_start(&self, release: fn()) {
+        let lifecycle = self.lifecycle.clone();
+        tokio::task::spawn_local(async move {
+            lifecycle.reached(Phase::Live).await;
+            tokio::time::sleep(AFTER_START).await;
+            release();
+            pages::give_back();
+        });
     }
 
     async fn serve_admin(&self, start: &Start, concurrency: usize) -> anyhow::Result<()> {

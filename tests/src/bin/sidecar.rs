@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    tulle_proxy::run(std::env::args())
+    tulle_proxy::run(std::env::args(), || {})
 }
