@@ -27,6 +27,8 @@ pub(crate) fn run(line: &Line, exchange: Exchange, count: usize) -> anyhow::Resu
         settle_and_rest(&pids)?;
         Ok(Memory::of(&pids)?.pss)
     };
+    // What a proxy gives back after its start comes back with the first requests, and is no connection's either.
+    settle_and_rest(&pids)?;
     let before = look(FIRST)?;
     let after = look(count)?;
     let mut figures = Figures::new();
