@@ -48,7 +48,7 @@ impl Downstream {
 
     /// Waits until the connection should finish.
     pub(crate) async fn draining(&self) {
-        self.drain.clone().draining().await;
+        self.drain.draining().await;
     }
 
     /// Whether the connection must not take another request.

@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 use super::codec::buffers::Buffers;
 use super::config::HttpConfig;
 use super::connection::Spares;
+use super::serve::Slots;
 use super::stats::HttpStats;
 use crate::cluster::Clusters;
 use crate::cluster::pool::ClusterPool;
@@ -42,6 +43,7 @@ pub struct Local {
     pub(crate) worker: Rc<Worker>,
     pub(crate) buffers: Buffers,
     pub(crate) spares: Spares,
+    pub(crate) slots: Slots,
     pub(crate) shard: Arc<Shard>,
     /// The name of this machine, for access logs.
     pub(crate) hostname: Arc<str>,
@@ -119,6 +121,7 @@ impl Local {
             worker,
             buffers: Buffers::new(),
             spares: Spares::default(),
+            slots: Slots::default(),
             outbox: Outbox::new(shared.access_logs.clone(), Arc::clone(&shard)),
             faults: Faults::default(),
             requests: RequestMetrics::new(shared.metrics.clone(), Arc::clone(&shared.workload)),
@@ -190,6 +193,7 @@ impl Local {
 
     fn sweep(&self) {
         let now = self.worker.now();
+        self.slots.sweep();
         // A worker without traffic must not keep connections of clusters that are gone.
         self.clusters.borrow_mut().follow(&self.shared.clusters);
         for pool in self.clusters.borrow().pools.values() {

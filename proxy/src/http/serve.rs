@@ -1,6 +1,6 @@
 //! One downstream HTTP connection from its first byte to its last.
 
-pub(in crate::http) use self::http1::version_refusal;
+pub(in crate::http) use self::http1::{Slots, version_refusal};
 
 mod http1;
 mod http2;
@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::codec::h1::connection::Connection;
 use super::config::{CodecType, HttpConfig};
 use super::connection::Downstream;
 use super::local::Local;
@@ -30,7 +31,7 @@ pub fn serve(
 ) -> impl Future<Output = ()> {
     local.keep_swept();
     let site = local.site(&config);
-    let downstream = Downstream {
+    let downstream = Rc::new(Downstream {
         tls: connection.tls().cloned(),
         drain: connection.drain().clone(),
         since: local.worker.now(),
@@ -43,7 +44,7 @@ pub fn serve(
         local,
         site,
         facts,
-    };
+    });
     let (stats, shard) = (&downstream.site.stats, &downstream.local.shard);
     stats.downstream_cx_total.increment(shard);
     stats.downstream_cx_active.add(shard, 1);
@@ -53,12 +54,15 @@ pub fn serve(
         CodecType::Auto => by_alpn(&connection),
     };
     let stream = connection.into_stream();
+    let connection = Box::new(Connection::new(stream, &downstream.local.buffers));
     // Not an async fn, which would keep its arguments beside what becomes of them: idle connections hold this.
     async move {
         match version {
-            Some(Spoken::Http1) => http1::serve(stream, &downstream).await,
-            Some(Spoken::Http2) => http2::serve(stream, &downstream).await,
-            None => http1::serve_unless_http2(stream, &downstream).await,
+            // Boxed, so that connections that speak HTTP/1 have no room for it.
+            Some(Spoken::Http2) => {
+                Box::pin(http2::serve(connection.into_io(), &downstream)).await;
+            }
+            Some(Spoken::Http1) | None => http1::serve(connection, &downstream, version).await,
         }
         let active = downstream.site.stats.downstream_cx_active;
         active.add(&downstream.local.shard, -1);

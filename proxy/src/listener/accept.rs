@@ -36,7 +36,7 @@ impl Acceptor {
         })
     }
 
-    async fn run(mut self, worker: Rc<Thread>) {
+    async fn run(self, worker: Rc<Thread>) {
         let listener = self
             .socket
             .try_clone()

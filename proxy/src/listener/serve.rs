@@ -48,41 +48,41 @@ enum Stage {
 /// Not an async fn, which would keep its arguments beside what becomes of them: every connection holds this.
 pub(crate) fn serve(
     arrived: Box<Arrived>,
-    mut record: Record,
+    mut record: Box<Record>,
     load: Load,
     worker: Rc<Thread>,
 ) -> impl Future<Output = ()> {
-    let listener = Arc::clone(&arrived.active.listener);
-    let counted = Counted::begin(&arrived.active, &worker);
+    let counted = Counted::begin(&arrived.active, worker, load);
     async move {
         // Each stage is in a box of its own, which is gone when the next begins: most connections spend their life in
         // the last. Nothing is awaited while a stage is taken apart, so that it is not kept either.
-        let ended = {
-            let last = match Box::pin(arrived.place(&mut record, &worker)).await {
-                Stage::Over => Last::Nothing,
-                Stage::Http(downstream, config) => {
-                    let facts = record.facts.clone();
-                    let serving = http::serve(downstream, config, facts, worker.http());
-                    Last::Http(Box::pin(serving))
-                }
-                Stage::Tcp(downstream, session) => {
-                    Last::Tcp(Box::pin(session.serve(downstream, &mut record)))
-                }
-            };
-            match last {
-                Last::Nothing => None,
-                Last::Http(serving) => {
-                    serving.await;
-                    None
-                }
-                Last::Tcp(copying) => Some(copying.await),
+        let worker = &counted.worker;
+        let (last, record) = match Box::pin(arrived.place(&mut record, worker)).await {
+            Stage::Over => (Last::Nothing, Some(record)),
+            Stage::Http(downstream, config) => {
+                let (facts, record) = counted.keep(record);
+                let serving = http::serve(downstream, config, facts, worker.http());
+                (Last::Http(Box::pin(serving)), record)
+            }
+            Stage::Tcp(downstream, session) => {
+                (Last::Tcp(Box::pin(session.serve(downstream, record))), None)
             }
         };
-        if let Some(ended) = ended {
-            tracing::debug!(%ended, destination = %record.facts.destination, "connection ended");
+        let record = match last {
+            Last::Nothing => record,
+            Last::Http(serving) => {
+                serving.await;
+                record
+            }
+            Last::Tcp(copying) => {
+                let (ended, record) = copying.await;
+                tracing::debug!(%ended, destination = %record.facts.destination, "connection ended");
+                Some(record)
+            }
+        };
+        if let Some(record) = record {
+            record.write(&counted.active.listener.access_logs, worker);
         }
-        record.write(&listener.access_logs, &worker);
-        drop((counted, load));
     }
 }
 
@@ -100,7 +100,7 @@ enum Last<H, T> {
 pub(crate) fn arrive(
     socket: TcpStream,
     arrival: Arrival,
-) -> std::io::Result<(Box<Arrived>, Record)> {
+) -> std::io::Result<(Box<Arrived>, Box<Record>)> {
     let own = canonical(socket.local_addr()?);
     let mut active = arrival.active;
     let destination = if active.listener.recover_original_dst {
@@ -121,7 +121,7 @@ pub(crate) fn arrive(
         active,
         own_address: Some(own),
     };
-    Ok((Box::new(arrived), record))
+    Ok((Box::new(arrived), Box::new(record)))
 }
 
 impl Arrived {
@@ -294,19 +294,30 @@ async fn connect(
     }
 }
 
-/// A connection in the counters of its listener.
+/// A connection in the counters of its listener, and in those of its worker.
 struct Counted {
     active: Arc<Active>,
     worker: Rc<Thread>,
+    _load: Load,
 }
 
 impl Counted {
-    fn begin(active: &Arc<Active>, worker: &Rc<Thread>) -> Self {
+    fn begin(active: &Arc<Active>, worker: Rc<Thread>, load: Load) -> Self {
         active.stats.cx_total.increment(worker.shard());
         active.stats.cx_active.add(worker.shard(), 1);
         Self {
             active: Arc::clone(active),
-            worker: Rc::clone(worker),
+            worker,
+            _load: load,
+        }
+    }
+
+    /// What is known of a connection that will speak HTTP, and its record if the listener writes one: idle connections hold it.
+    fn keep(&self, record: Box<Record>) -> (ConnectionFacts, Option<Box<Record>>) {
+        if self.active.listener.access_logs.is_empty() {
+            (record.facts, None)
+        } else {
+            (record.facts.clone(), Some(record))
         }
     }
 }
@@ -316,5 +327,20 @@ impl Drop for Counted {
         let shard = self.worker.shard();
         self.active.stats.cx_active.add(shard, -1);
         self.active.stats.cx_destroy.increment(shard);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, B, C, D, F>(_: impl FnOnce(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_connection_holds_little_beside_what_serves_it() {
+        let bytes = size_of_future(serve);
+        assert!(bytes <= 88, "{bytes} bytes");
     }
 }

@@ -190,23 +190,23 @@ impl Session {
         close_unconnected(&self.config, record, &self.worker);
     }
 
-    /// Copies both ways until both sides are done, and tells of it.
+    /// Copies both ways until both sides are done, tells of it, and gives the record back.
     pub(crate) fn serve(
         mut self,
         downstream: Downstream,
-        record: &mut Record,
-    ) -> impl Future<Output = Ended> {
+        mut record: Box<Record>,
+    ) -> impl Future<Output = (Ended, Box<Record>)> {
         let mut downstream = downstream.into_stream();
         // Not an async fn, which would keep its arguments beside what becomes of them: idle connections hold this.
         async move {
-            let series = self.worker.tcp_series(record);
+            let series = self.worker.tcp_series(&record);
             series.opened(self.worker.shard());
-            let ended = self.copy(&mut downstream, record, series).await;
+            let ended = self.copy(&mut downstream, &mut record, series).await;
             record.ended(&ended);
-            let series = self.worker.tcp_series(record);
+            let series = self.worker.tcp_series(&record);
             series.closed(self.worker.shard());
             record.write(&self.config.access_logs, &self.worker);
-            ended
+            (ended, record)
         }
     }
 

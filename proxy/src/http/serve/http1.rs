@@ -1,14 +1,20 @@
 //! An HTTP/1 connection: one request after the other, in one task that drives the upstream's socket too.
 
+pub(crate) use self::slots::Slots;
+
+mod slots;
+
 use std::future::poll_fn;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::mem;
+use std::rc::Rc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use ::http::StatusCode;
 
-use super::{PREFACE, PREFACE_TIMEOUT, http2};
-use crate::drain::Signal;
+use self::slots::{Client, Desk};
+use super::{PREFACE, PREFACE_TIMEOUT, Spoken, http2};
+use crate::drain::Watch;
 use crate::http::codec::h1::connection::{Connection, ReadError};
 use crate::http::codec::h1::{HeadLimits, InvalidHead};
 use crate::http::codec::leg::Leg;
@@ -23,77 +29,169 @@ use crate::transport::Stream;
 /// Bytes that are read and dropped after a response that ends the connection, so that the client gets it whole.
 const LINGER_BYTES: usize = 256 * 1024;
 
-/// Serves HTTP/1, or HTTP/2 when the client begins with its preface.
-pub(super) async fn serve_unless_http2(stream: Stream, downstream: &Downstream) {
-    let mut connection = Connection::new(stream, &downstream.local.buffers);
-    let timeouts = &downstream.site.config.timeouts;
-    let mut timer = Deadline::default();
-    let idle = timeouts.idle.map(|limit| Instant::now() + limit);
-    let begun = {
-        let draining = std::pin::pin!(downstream.draining());
-        let mut drain = DrainWatch::new(draining);
-        wait_readable(&connection, downstream, (&mut timer, idle), &mut drain).await
-    };
-    if !begun {
-        return;
+/// Serves HTTP/1; where it is not known that the client speaks it, HTTP/2 if the client begins with its preface.
+///
+/// One request after the other is served in a slot of the worker; the wait for them is all that this future holds.
+pub(super) async fn serve(
+    connection: Box<Connection<Stream>>,
+    downstream: &Rc<Downstream>,
+    version: Option<Spoken>,
+) {
+    let mut client = Client::new(connection, downstream);
+    let mut drain = downstream.drain.watch();
+    if version.is_none() {
+        match begins_http2(&mut client, &mut drain).await {
+            Some(true) => {
+                drop((client.timer, drain));
+                // Boxed, so that connections that speak HTTP/1 have no room for it.
+                return Box::pin(http2::serve_connection(*client.connection, downstream)).await;
+            }
+            Some(false) => {}
+            None => return,
+        }
     }
+    loop {
+        if !client.connection.has_input() && !rest(&mut client, &mut drain).await {
+            return;
+        }
+        let mut slot = downstream.local.slots.take();
+        slot.bring(client);
+        let waiting = poll_fn(|cx| slot.poll(cx)).await;
+        downstream.local.slots.give(slot);
+        match waiting {
+            Some(back) => client = back,
+            None => return,
+        }
+    }
+}
+
+/// Whether the client begins with the preface of HTTP/2; `None` when the connection is over.
+async fn begins_http2(client: &mut Client, drain: &mut Watch) -> Option<bool> {
+    let timeouts = &client.downstream.site.config.timeouts;
+    let idle = timeouts.idle.map(|limit| Instant::now() + limit);
+    if !wait_readable(client, idle, drain).await {
+        return None;
+    }
+    let timeouts = &client.downstream.site.config.timeouts;
     let timeout = Some(Instant::now() + timeouts.request_headers.unwrap_or(PREFACE_TIMEOUT));
+    let (connection, timer) = (&mut client.connection, &mut client.timer);
     let spoken = poll_fn(|cx| match connection.poll_preface(cx, PREFACE) {
         Poll::Pending => timer.poll(cx, timeout).map(|()| None),
         ready => ready.map(Some),
-    })
-    .await;
-    match spoken {
-        Some(Ok(true)) => http2::serve_connection(connection, downstream).await,
-        Some(Ok(false)) => serve_connection(connection, downstream).await,
-        Some(Err(_)) | None => {}
+    });
+    spoken.await?.ok()
+}
+
+impl Client {
+    fn new(connection: Box<Connection<Stream>>, downstream: &Rc<Downstream>) -> Self {
+        Self {
+            downstream: Rc::clone(downstream),
+            connection,
+            timer: Deadline::default(),
+            served: 0,
+        }
     }
 }
 
-/// Serves HTTP/1.
-pub(super) async fn serve(stream: Stream, downstream: &Downstream) {
-    serve_connection(
-        Connection::new(stream, &downstream.local.buffers),
-        downstream,
-    )
-    .await;
+/// Waits without buffers until something comes; `false` when the connection is to end instead.
+async fn rest(client: &mut Client, drain: &mut Watch) -> bool {
+    let downstream = &client.downstream;
+    if client.served > 0 && downstream.must_close() {
+        return false;
+    }
+    client.connection.rest();
+    let timeouts = &downstream.site.config.timeouts;
+    let now = downstream.local.worker.now();
+    let idle = timeouts.idle.map(|limit| now + limit);
+    let oldest = timeouts.max_connection_duration;
+    let oldest = oldest.map(|longest| downstream.since + longest);
+    wait_readable(client, earlier(idle, oldest), drain).await
 }
 
-async fn serve_connection(connection: Connection<Stream>, downstream: &Downstream) {
-    let mut leg = Leg::Http1(Box::new(connection));
-    let mut exchange = Exchange::new(downstream);
-    let draining = std::pin::pin!(downstream.draining());
-    let mut drain = DrainWatch::new(draining);
-    let mut served = 0_u32;
+/// Whether there is something to read before the deadline and before the connection has to close.
+async fn wait_readable(client: &mut Client, deadline: Option<Instant>, drain: &mut Watch) -> bool {
+    let (connection, timer) = (&client.connection, &mut client.timer);
+    poll_fn(|cx| match connection.poll_readable(cx) {
+        Poll::Ready(result) => Poll::Ready(result.is_ok()),
+        Poll::Pending if drain.poll(cx).is_ready() => Poll::Ready(false),
+        Poll::Pending => timer.poll(cx, deadline).map(|()| false),
+    })
+    .await
+}
+
+/// Serves the connections that come to a slot, for ever.
+async fn serve_clients(desk: Rc<Desk>) {
     loop {
-        let Leg::Http1(connection) = &mut leg else {
-            return;
+        let client = poll_fn(|_| desk.poll_next()).await;
+        desk.leave(serve_in_slot(client).await);
+    }
+}
+
+/// Serves the requests that have come; gives the connection back unless it is over.
+async fn serve_in_slot(client: Client) -> Option<Client> {
+    let Client {
+        downstream,
+        connection,
+        mut timer,
+        mut served,
+    } = client;
+    let mut leg = Leg::Http1(connection);
+    let mut exchange = Exchange::new(&downstream);
+    // The connection's own timer is set for about the right time already, and knows its task.
+    mem::swap(&mut exchange.timer, &mut timer);
+    let goes_on = serve_requests(&mut exchange, &mut leg, &mut served).await;
+    mem::swap(&mut exchange.timer, &mut timer);
+    drop(exchange);
+    let Leg::Http1(connection) = leg else {
+        return None;
+    };
+    goes_on.then_some(Client {
+        downstream,
+        connection,
+        timer,
+        served,
+    })
+}
+
+/// Whether the connection goes on when what has come is served.
+async fn serve_requests(exchange: &mut Exchange<'_>, leg: &mut Leg, served: &mut u32) -> bool {
+    let downstream = exchange.downstream;
+    loop {
+        let Leg::Http1(connection) = leg else {
+            return false;
         };
-        match next_request(connection, &mut exchange, &mut drain, served > 0).await {
+        match next_request(connection, exchange).await {
             Next::Request => {}
-            Next::Closed => return,
+            Next::Closed => return false,
             Next::Refused(reply) => {
                 exchange.close = true;
-                handle::refuse(&mut exchange, &mut leg, reply).await;
-                return linger(&mut leg, downstream).await;
+                handle::refuse(exchange, leg, reply).await;
+                linger(leg, downstream).await;
+                return false;
             }
         }
-        served += 1;
-        if downstream
-            .site
-            .config
-            .limits
-            .max_requests_per_connection
-            .is_some_and(|most| served >= most)
-        {
+        *served += 1;
+        let most = downstream.site.config.limits.max_requests_per_connection;
+        if most.is_some_and(|most| *served >= most) {
             exchange.close = true;
         }
-        match handle::handle(&mut exchange, &mut leg).await {
-            Ending::Keep => {}
-            Ending::Close => return linger(&mut leg, downstream).await,
-            Ending::Abort => return,
+        match handle::handle(exchange, leg).await {
+            Ending::Keep if !has_input(leg) => return true,
+            Ending::Keep => exchange.restart(),
+            Ending::Close => {
+                linger(leg, downstream).await;
+                return false;
+            }
+            Ending::Abort => return false,
         }
-        exchange.restart();
+    }
+}
+
+/// Whether the next request has begun to come.
+fn has_input(leg: &Leg) -> bool {
+    match leg {
+        Leg::Http1(connection) => connection.has_input(),
+        Leg::Http2(_) => false,
     }
 }
 
@@ -104,35 +202,10 @@ enum Next {
     Refused(LocalReply),
 }
 
-/// Waits without buffers, then reads a head.
-async fn next_request(
-    connection: &mut Connection<Stream>,
-    exchange: &mut Exchange<'_>,
-    drain: &mut DrainWatch<'_>,
-    used: bool,
-) -> Next {
+/// Reads a head.
+async fn next_request(connection: &mut Connection<Stream>, exchange: &mut Exchange<'_>) -> Next {
     let downstream = exchange.downstream;
     let config = &downstream.site.config;
-    if !connection.has_input() {
-        if used && downstream.must_close() {
-            return Next::Closed;
-        }
-        connection.rest();
-        let idle = config
-            .timeouts
-            .idle
-            .map(|limit| downstream.local.worker.now() + limit);
-        let oldest = config
-            .timeouts
-            .max_connection_duration
-            .map(|longest| downstream.since + longest);
-        let timer = &mut exchange.timer;
-        let until = earlier(idle, oldest);
-        if !wait_readable(connection, downstream, (timer, until), drain).await {
-            return Next::Closed;
-        }
-        exchange.record.start = downstream.local.worker.now();
-    }
     let limits = HeadLimits {
         bytes: config.limits.max_request_headers_bytes,
         fields: config.limits.max_headers,
@@ -173,52 +246,6 @@ async fn next_request(
             )
             .flag(ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR),
         ),
-    }
-}
-
-/// Whether there is something to read before the deadline and before the connection has to close.
-async fn wait_readable(
-    connection: &Connection<Stream>,
-    downstream: &Downstream,
-    (timer, deadline): (&mut Deadline, Option<Instant>),
-    drain: &mut DrainWatch<'_>,
-) -> bool {
-    poll_fn(|cx| match connection.poll_readable(cx) {
-        Poll::Ready(result) => Poll::Ready(result.is_ok()),
-        Poll::Pending if drain.poll(cx, &downstream.drain).is_ready() => Poll::Ready(false),
-        Poll::Pending => timer.poll(cx, deadline).map(|()| false),
-    })
-    .await
-}
-
-/// Wakes the connection's task when it should finish. The wait is registered once, not with every request.
-struct DrainWatch<'a> {
-    draining: Pin<&'a mut (dyn Future<Output = ()> + 'a)>,
-    registered: Option<Waker>,
-}
-
-impl<'a> DrainWatch<'a> {
-    fn new(draining: Pin<&'a mut (dyn Future<Output = ()> + 'a)>) -> Self {
-        Self {
-            draining,
-            registered: None,
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>, signal: &Signal) -> Poll<()> {
-        if signal.is_draining() {
-            return Poll::Ready(());
-        }
-        let waker = cx.waker();
-        if self
-            .registered
-            .as_ref()
-            .is_some_and(|registered| registered.will_wake(waker))
-        {
-            return Poll::Pending;
-        }
-        self.registered = Some(waker.clone());
-        self.draining.as_mut().poll(cx)
     }
 }
 

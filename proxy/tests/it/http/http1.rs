@@ -2,8 +2,8 @@
 
 use super::harness::{Client, TO_WEB, run, start, start_edited, upstream};
 
-/// The most that the future of a connection may take; it holds all that its requests need.
-const FUTURE_BYTES: usize = 4_864;
+/// The most that the future of a connection may take; what its requests need it has only while there are some.
+const FUTURE_BYTES: usize = 320;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 

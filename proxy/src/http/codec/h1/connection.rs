@@ -93,6 +93,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         !self.input.is_empty()
     }
 
+    /// The socket, from which nothing was read.
+    pub(crate) fn into_io(self) -> IO {
+        self.io
+    }
+
     /// The socket and what was read from it too far.
     pub(crate) fn into_parts(self) -> (IO, Vec<u8>) {
         let ahead = self.input.bytes().to_vec();
