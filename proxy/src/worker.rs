@@ -5,7 +5,7 @@ mod clock;
 mod pool;
 mod thread;
 
-pub use clock::now;
+pub use clock::{now, wall};
 pub use pool::{Job, Workers};
 pub use thread::Thread;
 

@@ -38,6 +38,9 @@ use crate::xds::state::XdsState;
 /// When what only starting needed is given back, counted from being ready: first requests are not to meet it.
 const AFTER_START: Duration = Duration::from_secs(1);
 
+/// The longest that leaving waits for the workers' last lines of access logs, and again until they are written.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
 /// Everything a proxy is started with.
 pub(super) struct Start {
     pub(super) started: Instant,
@@ -101,7 +104,7 @@ pub(super) fn run(start: Start, release: fn()) -> anyhow::Result<()> {
         stores.listeners.clone(),
         stores.sockets.clone(),
         registry.clone(),
-        workers,
+        workers.clone(),
     );
     let proxy = Proxy {
         stores,
@@ -110,7 +113,10 @@ pub(super) fn run(start: Start, release: fn()) -> anyhow::Result<()> {
         xds: XdsState::default(),
         dispatcher,
     };
-    worker::runtime()?.block_on(proxy.control(start, concurrency, release))
+    let ended = worker::runtime()?.block_on(proxy.control(start, concurrency, release));
+    workers.hand_over_access_logs(LAST_LINES);
+    shared.access_logs.wait_until_written(LAST_LINES);
+    ended
 }
 
 /// Who this proxy stands beside, for telemetry.

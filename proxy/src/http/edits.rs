@@ -74,8 +74,7 @@ fn value<'a>(exchange: &Exchange<'_>, edit: &'a HeaderValueEdit) -> Cow<'a, str>
     let Ok(format) = Format::parse(&edit.value) else {
         return Cow::Borrowed("");
     };
-    let mut text = String::new();
-    super::log::write(&format, exchange, &mut text);
+    let mut text = super::log::filled_in(format, exchange);
     // A value must not bring a line end of its own.
     text.retain(|c| c != '\r' && c != '\n' && c != '\0');
     Cow::Owned(text)

@@ -1,50 +1,55 @@
 //! What the command operators of a format say about one request.
 
-use std::cell::LazyCell;
 use std::time::Duration;
 
+use ::http::StatusCode;
+
 use super::connection::Exchange;
-use super::head::Fields;
 use crate::telemetry::access_log::Summary;
 use crate::telemetry::access_log::connection::{self, View};
 use crate::telemetry::access_log::format::{Format, HeaderRef, HeaderSource, Operator};
-use crate::telemetry::access_log::line;
-use crate::telemetry::access_log::number::decimal;
+use crate::telemetry::access_log::line::Line;
+use crate::telemetry::access_log::number::{decimal, milliseconds};
+use crate::worker;
 
-/// Appends `format`, filled in.
-pub(crate) fn write(format: &Format, exchange: &Exchange<'_>, out: &mut String) {
-    let view = LazyCell::new(|| view(exchange));
-    line::write_text(format, out, &|operator, out| {
+/// `format`, filled in.
+pub(crate) fn filled_in(format: Format, exchange: &Exchange<'_>) -> String {
+    let view = view(exchange, lasted(exchange));
+    let mut out = Vec::new();
+    Line::from(format).write(&mut out, |operator, out| {
         value(operator, exchange, &view, out);
     });
+    String::from_utf8(out).expect("a line is UTF-8")
 }
 
 /// Writes the lines that the connection manager's access logs want of a request that is over.
 pub(crate) fn record(exchange: &Exchange<'_>) {
-    let (local, site) = (&exchange.downstream.local, &exchange.downstream.site);
+    let (local, logs) = (&exchange.downstream.local, &exchange.downstream.site.logs);
+    if logs.is_empty() {
+        return;
+    }
     let summary = Summary {
         flags: exchange.record.flags,
         status: exchange.record.status,
-        start: exchange.record.start,
+        lasted: lasted(exchange),
     };
-    // the clocks are read once for all lines
-    let view = LazyCell::new(|| view(exchange));
-    for log in &site.logs {
-        if log.wants(summary) {
-            let fill =
-                |operator: &Operator, out: &mut String| value(operator, exchange, &view, out);
-            log.append(&local.outbox, &fill);
-        }
+    let mut seen = None;
+    for log in logs.iter().filter(|log| log.wants(summary)) {
+        let view = &*seen.get_or_insert_with(|| view(exchange, summary.lasted));
+        log.append(&local.outbox, |operator, out| {
+            value(operator, exchange, view, out);
+        });
     }
 }
 
+/// How long the request has lasted, by the clock that said when it began, and that metrics ask.
+fn lasted(exchange: &Exchange<'_>) -> Duration {
+    let now = exchange.downstream.local.worker.now();
+    now.saturating_duration_since(exchange.record.start)
+}
+
 /// Appends the value of an operator, or nothing.
-fn value<'a, F: FnOnce() -> View<'a>>(
-    operator: &Operator,
-    exchange: &Exchange<'_>,
-    view: &LazyCell<View<'a>, F>,
-    out: &mut String,
-) {
+fn value(operator: &Operator, exchange: &Exchange<'_>, view: &View<'_>, out: &mut Vec<u8>) {
     let record = &exchange.record;
     match operator {
         Operator::Request(header) => request_header(exchange, header, out),
@@ -52,13 +57,13 @@ fn value<'a, F: FnOnce() -> View<'a>>(
         Operator::Trailer(_) | Operator::Absent | Operator::VirtualClusterName => {}
         Operator::RequestDuration | Operator::ResponseDuration => {
             let time = record.service_time.unwrap_or(Duration::ZERO);
-            decimal(time.as_millis(), out);
+            milliseconds(time, out);
         }
-        Operator::Protocol => out.push_str(exchange.request.version.as_str()),
+        Operator::Protocol => text(exchange.request.version.as_str(), out),
         Operator::ResponseCode => decimal(record.status, out),
-        Operator::ResponseCodeDetails => out.push_str(&record.details),
+        Operator::ResponseCodeDetails => text(&record.details, out),
         Operator::RouteName => {
-            out.push_str(record.route.as_ref().map_or("", |route| &*route.name));
+            text(record.route.as_ref().map_or("", |route| &*route.name), out);
         }
         Operator::GrpcStatus | Operator::GrpcStatusNumber => {
             if let Some(status) = record.grpc_status {
@@ -101,15 +106,14 @@ fn value<'a, F: FnOnce() -> View<'a>>(
 }
 
 /// The connection below a request.
-fn view<'a>(exchange: &'a Exchange<'_>) -> View<'a> {
+fn view<'a>(exchange: &'a Exchange<'_>, lasted: Duration) -> View<'a> {
     let (record, downstream) = (&exchange.record, exchange.downstream);
-    let lasted = record.start.elapsed();
     View {
         facts: &downstream.facts,
         tls: downstream.tls.as_deref(),
         hostname: &downstream.local.hostname,
         lasted,
-        wall: std::time::SystemTime::now() - lasted,
+        wall: worker::wall(record.start),
         bytes_received: record.bytes_received,
         bytes_sent: record.bytes_sent,
         flags: record.flags,
@@ -122,54 +126,45 @@ fn view<'a>(exchange: &'a Exchange<'_>) -> View<'a> {
     }
 }
 
-fn request_header(exchange: &Exchange<'_>, header: &HeaderRef, out: &mut String) {
+fn request_header(exchange: &Exchange<'_>, header: &HeaderRef, out: &mut Vec<u8>) {
     let request = &exchange.request;
     let find = |source: &HeaderSource| match source {
-        HeaderSource::Method => Some(request.method.as_str().into()),
-        HeaderSource::Path => Some(request.path().into()),
-        HeaderSource::Authority => Some(request.authority().into()),
-        HeaderSource::Scheme => Some(request.scheme.as_str().into()),
+        HeaderSource::Method => Some(request.method.as_str().as_bytes()),
+        HeaderSource::Path => Some(request.path().as_bytes()),
+        HeaderSource::Authority => Some(request.authority().as_bytes()),
+        HeaderSource::Scheme => Some(request.scheme.as_str().as_bytes()),
         HeaderSource::Status => None,
-        HeaderSource::Field(key) => field(&request.fields, key),
+        HeaderSource::Field(key) => request.fields.get(key),
     };
-    limited(
-        find(&header.name).or_else(|| find(header.otherwise.as_ref()?)),
-        header.limit,
-        out,
-    );
+    let value = find(&header.name).or_else(|| find(header.otherwise.as_ref()?));
+    limited(value.unwrap_or_default(), header.limit, out);
 }
 
-fn response_header(exchange: &Exchange<'_>, header: &HeaderRef, out: &mut String) {
+fn response_header(exchange: &Exchange<'_>, header: &HeaderRef, out: &mut Vec<u8>) {
+    let status = StatusCode::from_u16(exchange.record.status).ok();
     let find = |source: &HeaderSource| match source {
-        HeaderSource::Status => Some(exchange.record.status.to_string().into()),
-        HeaderSource::Field(key) => field(&exchange.response.fields, key),
+        HeaderSource::Status => status.as_ref().map(|status| status.as_str().as_bytes()),
+        HeaderSource::Field(key) => exchange.response.fields.get(key),
         HeaderSource::Method
         | HeaderSource::Path
         | HeaderSource::Authority
         | HeaderSource::Scheme => None,
     };
-    limited(
-        find(&header.name).or_else(|| find(header.otherwise.as_ref()?)),
-        header.limit,
-        out,
-    );
+    let value = find(&header.name).or_else(|| find(header.otherwise.as_ref()?));
+    limited(value.unwrap_or_default(), header.limit, out);
 }
 
-fn field<'a>(
-    fields: &'a Fields,
-    key: &super::head::HeaderKey,
-) -> Option<std::borrow::Cow<'a, str>> {
-    let text = |bytes| match std::str::from_utf8(bytes) {
-        Ok(text) => text.into(),
-        Err(_) => String::from_utf8_lossy(bytes),
-    };
-    fields.get(key).map(text)
-}
-
-fn limited(value: Option<std::borrow::Cow<'_, str>>, limit: Option<usize>, out: &mut String) {
-    let value = value.unwrap_or_default();
+fn limited(value: &[u8], limit: Option<usize>, out: &mut Vec<u8>) {
     match limit {
-        Some(limit) => out.extend(value.chars().take(limit)),
-        None => out.push_str(&value),
+        None => out.extend_from_slice(value),
+        Some(limit) => {
+            let value = String::from_utf8_lossy(value);
+            let end = value.char_indices().nth(limit).map(|(at, _)| at);
+            text(&value[..end.unwrap_or(value.len())], out);
+        }
     }
+}
+
+fn text(text: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(text.as_bytes());
 }

@@ -1,9 +1,8 @@
 //! What is told of one connection: lines of access logs, and Istio's TCP metrics.
 
-use std::cell::LazyCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::copy::{Ended, Moved};
 use super::serve::NoUpstream;
@@ -12,7 +11,6 @@ use crate::cluster::{Cluster, Endpoint};
 use crate::config::access_log::AccessLogConfig;
 use crate::listener::{ConnectionFacts, Direction};
 use crate::telemetry::access_log::connection::{self, View};
-use crate::telemetry::access_log::format::Operator;
 use crate::telemetry::access_log::{ResponseFlags, Summary};
 use crate::transport::TlsFacts;
 use crate::worker::Thread;
@@ -97,27 +95,26 @@ impl Record {
         let summary = Summary {
             flags: self.flags,
             status: 0,
-            start: self.start,
+            // the clock is read once for all lines
+            lasted: self.start.elapsed(),
         };
         let outbox = worker.outbox();
-        // the clock is read once for all lines
-        let view = LazyCell::new(|| self.view(worker));
+        let view = self.view(worker, summary.lasted);
         for log in logs.iter().filter_map(|config| worker.access_log(config)) {
             if log.wants(summary) {
-                let fill = |operator: &Operator, out: &mut String| {
+                log.append(outbox, |operator, out| {
                     connection::value(operator, &view, out);
-                };
-                log.append(outbox, &fill);
+                });
             }
         }
     }
 
-    fn view<'a>(&'a self, worker: &'a Thread) -> View<'a> {
+    fn view<'a>(&'a self, worker: &'a Thread, lasted: Duration) -> View<'a> {
         View {
             facts: &self.facts,
             tls: self.tls.as_deref(),
             hostname: worker.hostname(),
-            lasted: self.start.elapsed(),
+            lasted,
             wall: self.wall,
             bytes_received: self.moved.to_upstream,
             bytes_sent: self.moved.to_downstream,

@@ -3,6 +3,7 @@
 pub(crate) mod connection;
 pub mod flags;
 pub mod format;
+mod json;
 pub(crate) mod line;
 mod log;
 pub(crate) mod number;

@@ -78,13 +78,12 @@ pub const BOUNDS: [f64; 19] = [
 pub struct Histogram(Cell);
 
 impl Histogram {
-    /// Cells of one histogram: the buckets, the one above all bounds, the sum in thousandths.
+    /// Cells of one histogram, all in one chunk: the sum in thousandths, the buckets, the one above all bounds.
     const CELLS: u32 = BOUNDS.len() as u32 + 2;
 
     /// Records one value in the unit of the series.
     pub fn record(self, shard: &Shard, value: f64) {
         let bucket = BOUNDS.partition_point(|bound| *bound < value);
-        shard.add(self.0.offset(bucket as u32), 1);
-        shard.add(self.0.offset(Self::CELLS - 1), (value * 1_000.0) as u64);
+        shard.add_two(self.0, (value * 1_000.0) as u64, (1 + bucket, 1));
     }
 }

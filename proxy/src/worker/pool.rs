@@ -7,6 +7,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Work for a worker: run on its thread, must not block; usually it spawns a local task.
@@ -77,6 +78,24 @@ impl Workers {
             .map_err(mpsc::error::TrySendError::into_inner)
     }
 
+    /// Has every worker give its lines of access logs to the writer, and waits until all have, `limit` at most. Not for
+    /// workers.
+    pub(crate) fn hand_over_access_logs(&self, limit: Duration) {
+        let (done, all_done) = std::sync::mpsc::sync_channel::<()>(1);
+        for worker in 0..self.mailboxes.len() {
+            let done = done.clone();
+            let hand_over: Job = Box::new(move |thread| {
+                thread.outbox().hand_over();
+                drop(done);
+            });
+            // a worker that cannot even take a job is not waited for
+            drop(self.send(worker, hand_over));
+        }
+        drop(done);
+        // ends when the last of them has dropped its end, too
+        let _ = all_done.recv_timeout(limit);
+    }
+
     /// The worker with the fewest connections, `preferred` among equals; it is counted one more from now on.
     pub(crate) fn least_loaded(&self, preferred: usize) -> (usize, Load) {
         let least = self.least_busy(preferred);
@@ -133,4 +152,41 @@ fn start_one(id: usize, shared: http::Shared) -> io::Result<Mailbox> {
         jobs,
         connections: Arc::default(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::Clusters;
+    use crate::config::access_log::AccessLogSink;
+    use crate::telemetry::access_log::Writer;
+    use crate::telemetry::metrics::Registry;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn lines_of_every_worker_are_written_before_a_proxy_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("access.log");
+        let metrics = Registry::new();
+        let shared = http::Shared {
+            clusters: Arc::new(Clusters::default()),
+            access_logs: Writer::start(&metrics).unwrap(),
+            metrics,
+            hostname: "test".into(),
+            workload: Arc::default(),
+        };
+        let workers = Workers::start(2, &shared).unwrap();
+        for worker in 0..2 {
+            let place = AccessLogSink::File(path.clone());
+            let write: Job = Box::new(move |thread| {
+                let outbox = thread.outbox();
+                outbox.append(&outbox.sink(&place), |out| out.extend_from_slice(b"line\n"));
+            });
+            assert!(workers.send(worker, write).is_ok());
+        }
+        workers.hand_over_access_logs(PATIENCE);
+        shared.access_logs.wait_until_written(PATIENCE);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "line\nline\n");
+    }
 }

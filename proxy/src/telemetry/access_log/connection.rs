@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::ResponseFlags;
 use super::format::Operator;
-use super::number::{decimal, ip, socket};
+use super::number::{decimal, ip, milliseconds, socket};
 use super::time;
 use crate::cluster::config::ClusterConfig;
 use crate::cluster::endpoint::Endpoint;
@@ -37,7 +37,7 @@ pub(crate) struct View<'a> {
 }
 
 /// Appends the value of an operator; nothing where it asks about a request.
-pub(crate) fn value(operator: &Operator, view: &View<'_>, out: &mut String) {
+pub(crate) fn value(operator: &Operator, view: &View<'_>, out: &mut Vec<u8>) {
     let (facts, tls, cluster, upstream) = (view.facts, view.tls, view.cluster, view.upstream);
     let (destination, source, direct) = (facts.destination, facts.source, facts.direct_source);
     match operator {
@@ -53,14 +53,14 @@ pub(crate) fn value(operator: &Operator, view: &View<'_>, out: &mut String) {
         | Operator::VirtualClusterName
         | Operator::GrpcStatus
         | Operator::GrpcStatusNumber => {}
-        Operator::ResponseCode => out.push('0'),
-        Operator::ConnectionTerminationDetails => out.push_str(view.termination),
+        Operator::ResponseCode => out.push(b'0'),
+        Operator::ConnectionTerminationDetails => text(view.termination, out),
         Operator::StartTime(format) => {
             let since = view.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
             time::write(since, format.as_deref(), out);
         }
-        Operator::Environment(value) => out.push_str(value),
-        Operator::Duration => decimal(view.lasted.as_millis(), out),
+        Operator::Environment(value) => text(value, out),
+        Operator::Duration => milliseconds(view.lasted, out),
         Operator::BytesReceived => decimal(view.bytes_received, out),
         Operator::BytesSent => decimal(view.bytes_sent, out),
         Operator::ResponseFlags => view.flags.write(out),
@@ -73,21 +73,21 @@ pub(crate) fn value(operator: &Operator, view: &View<'_>, out: &mut String) {
         Operator::DownstreamRemotePort => decimal(source.port(), out),
         Operator::DownstreamDirectRemoteAddress => socket(direct, out),
         Operator::DownstreamDirectRemoteAddressWithoutPort => ip(direct.ip(), out),
-        Operator::RequestedServerName => out.push_str(view.server_name()),
-        Operator::Hostname => out.push_str(view.hostname),
+        Operator::RequestedServerName => text(view.server_name(), out),
+        Operator::Hostname => text(view.hostname, out),
         Operator::UpstreamHost => {
             if let Some(endpoint) = view.endpoint {
                 match &endpoint.facts.address {
                     Address::Ip(address) => socket(*address, out),
-                    Address::Unix(_) => out.push_str(&endpoint.facts.address.to_string()),
+                    Address::Unix(_) => text(&endpoint.facts.address.to_string(), out),
                 }
             }
         }
         Operator::UpstreamRemoteAddress => address(upstream.and_then(|facts| facts.remote), out),
         Operator::UpstreamLocalAddress => address(upstream.and_then(|facts| facts.local), out),
-        Operator::UpstreamCluster => out.push_str(cluster.map_or("", |one| &*one.stat_name)),
-        Operator::UpstreamClusterRaw => out.push_str(cluster.map_or("", |one| &*one.name)),
-        Operator::UpstreamTransportFailureReason => out.push_str(view.failure),
+        Operator::UpstreamCluster => text(cluster.map_or("", |one| &*one.stat_name), out),
+        Operator::UpstreamClusterRaw => text(cluster.map_or("", |one| &*one.name), out),
+        Operator::UpstreamTransportFailureReason => text(view.failure, out),
         Operator::UpstreamPeerUriSan => {
             let tls = upstream.and_then(|facts| facts.tls.as_deref());
             list(peer(tls).map(PeerIdentity::uri_names), out);
@@ -95,16 +95,16 @@ pub(crate) fn value(operator: &Operator, view: &View<'_>, out: &mut String) {
         Operator::DownstreamPeerUriSan => list(peer(tls).map(PeerIdentity::uri_names), out),
         Operator::DownstreamPeerDnsSan => list(peer(tls).map(PeerIdentity::dns_names), out),
         Operator::DownstreamPeerSubject => {
-            out.push_str(peer(tls).map_or("", PeerIdentity::subject));
+            text(peer(tls).map_or("", PeerIdentity::subject), out);
         }
         Operator::DownstreamPeerFingerprint => {
-            out.push_str(peer(tls).map_or("", PeerIdentity::hash));
+            text(peer(tls).map_or("", PeerIdentity::hash), out);
         }
         Operator::DownstreamPeerCert => {
-            out.push_str(peer(tls).map_or("", PeerIdentity::url_encoded_pem));
+            text(peer(tls).map_or("", PeerIdentity::url_encoded_pem), out);
         }
-        Operator::DownstreamTlsVersion => out.push_str(tls.map_or("", |tls| tls.version)),
-        Operator::DownstreamTlsCipher => out.push_str(tls.map_or("", |tls| tls.cipher)),
+        Operator::DownstreamTlsVersion => text(tls.map_or("", |tls| tls.version), out),
+        Operator::DownstreamTlsCipher => text(tls.map_or("", |tls| tls.cipher), out),
     }
 }
 
@@ -121,17 +121,21 @@ fn peer(tls: Option<&TlsFacts>) -> Option<&PeerIdentity> {
     tls?.peer.as_ref()
 }
 
-fn address(address: Option<SocketAddr>, out: &mut String) {
+fn text(text: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn address(address: Option<SocketAddr>, out: &mut Vec<u8>) {
     if let Some(address) = address {
         socket(address, out);
     }
 }
 
-fn list<'a>(names: Option<impl Iterator<Item = &'a str>>, out: &mut String) {
+fn list<'a>(names: Option<impl Iterator<Item = &'a str>>, out: &mut Vec<u8>) {
     for (at, name) in names.into_iter().flatten().enumerate() {
         if at > 0 {
-            out.push(',');
+            out.push(b',');
         }
-        out.push_str(name);
+        text(name, out);
     }
 }

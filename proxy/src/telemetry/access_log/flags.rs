@@ -107,12 +107,12 @@ impl fmt::Display for ResponseFlags {
 
 impl ResponseFlags {
     /// Appends them as they print; most requests have none.
-    pub(crate) fn write(self, out: &mut String) {
-        use fmt::Write as _;
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        use std::io::Write as _;
         if self.is_empty() {
-            out.push('-');
+            out.push(b'-');
         } else {
-            // Writing to a string cannot fail.
+            // Writing to memory cannot fail.
             let _ = write!(out, "{self}");
         }
     }

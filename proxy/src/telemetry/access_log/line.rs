@@ -1,6 +1,7 @@
-//! One line of an access log: text, or a JSON object.
+//! One line of an access log: text, or a JSON object. Both are compiled to the same: constant text with operators between.
 
 use super::format::{Format, InvalidFormat, Operator, Part};
+use super::json;
 use crate::config::access_log::{AccessLogFormat, JsonField};
 
 /// Envoy's default line.
@@ -8,26 +9,39 @@ const DEFAULT: &str = "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PAT
 %RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \
 \"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\"\n";
 
+/// Bytes that constant text is copied in, where it is no longer: a fixed length costs less than to look how long it is.
+const PIECE: usize = 16;
+
 /// What a line says, compiled.
 #[derive(Clone, Debug)]
-pub(crate) enum Line {
-    Text(Format),
-    Json(Vec<Field>),
+pub(crate) struct Line {
+    /// All constant text in order, and a [`PIECE`] of nothing behind it.
+    constant: Box<[u8]>,
+    places: Box<[Place]>,
+    /// Bytes of the constant text behind the last operator.
+    rest: usize,
 }
 
-/// A field of a JSON line: its key as it is written, quotes and colon included.
+/// The place of a value.
 #[derive(Clone, Debug)]
-pub(crate) struct Field {
-    key: String,
-    value: Value,
+struct Place {
+    /// Bytes of the constant text before it.
+    before: usize,
+    operator: Operator,
+    form: Form,
 }
 
-/// A value of a JSON line.
-#[derive(Clone, Debug)]
-pub(crate) enum Value {
-    Format(Format),
-    Literal(String),
-    Object(Vec<Field>),
+/// How a value is written, and what stands where there is none.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    /// As it is; `-`.
+    Text,
+    /// As it is, for JSON; `null`.
+    Number,
+    /// A JSON string whose first quote is constant text; `null`.
+    Quoted,
+    /// A part of a JSON string; `-`.
+    WithinQuotes,
 }
 
 impl Line {
@@ -37,227 +51,159 @@ impl Line {
     /// When a format string is malformed or names an unknown operator.
     pub(crate) fn compile(format: &AccessLogFormat) -> Result<Self, InvalidFormat> {
         match format {
-            AccessLogFormat::Default => Ok(Self::Text(Format::parse(DEFAULT)?)),
-            AccessLogFormat::Text(text) => Ok(Self::Text(Format::parse(text)?)),
-            AccessLogFormat::Json(fields) => Ok(Self::Json(object(fields)?)),
+            AccessLogFormat::Default => Format::parse(DEFAULT).map(Self::from),
+            AccessLogFormat::Text(text) => Format::parse(text).map(Self::from),
+            AccessLogFormat::Json(fields) => {
+                let mut draft = Draft::default();
+                draft.object(fields)?;
+                draft.constant.push(b'\n');
+                Ok(draft.finish())
+            }
         }
     }
 
-    /// Appends the line; `fill` appends the value of an operator, or nothing when there is none.
-    pub(crate) fn write(&self, out: &mut String, fill: &dyn Fn(&Operator, &mut String)) {
-        match self {
-            Self::Text(format) => write_text(format, out, fill),
-            Self::Json(fields) => {
-                write_object(fields, out, fill);
-                out.push('\n');
+    /// Appends the line; `fill` appends the value of an operator, or nothing when there is none. Whatever the encoding of
+    /// values is, the line is UTF-8.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, fill: impl Fn(&Operator, &mut Vec<u8>)) {
+        let start = out.len();
+        let mut at = 0;
+        for place in &self.places {
+            self.constant(at, place.before, out);
+            at += place.before;
+            let value = out.len();
+            fill(&place.operator, out);
+            place.form.finish(out, value);
+        }
+        self.constant(at, self.rest, out);
+        if !out[start..].is_ascii() {
+            json::make_text(out, start);
+        }
+    }
+
+    fn constant(&self, at: usize, length: usize, out: &mut Vec<u8>) {
+        match self.constant[at..].first_chunk::<PIECE>() {
+            Some(piece) if length <= PIECE => {
+                out.extend_from_slice(piece);
+                out.truncate(out.len() - (PIECE - length));
+            }
+            Some(_) | None => out.extend_from_slice(&self.constant[at..at + length]),
+        }
+    }
+}
+
+impl From<Format> for Line {
+    /// A line of text.
+    fn from(format: Format) -> Self {
+        let mut draft = Draft::default();
+        for part in format.parts {
+            match part {
+                Part::Literal(text) => draft.constant.extend_from_slice(text.as_bytes()),
+                Part::Operator(operator) => draft.value(operator, Form::Text),
+            }
+        }
+        draft.finish()
+    }
+}
+
+impl Form {
+    /// Gives the value that begins at `start` and may be empty its form.
+    fn finish(self, out: &mut Vec<u8>, start: usize) {
+        match (self, out.len() == start) {
+            (Self::Text | Self::WithinQuotes, true) => out.push(b'-'),
+            (Self::Number, true) => out.extend_from_slice(NULL),
+            (Self::Quoted, true) => {
+                out.pop();
+                out.extend_from_slice(NULL);
+            }
+            (Self::Text | Self::Number, false) => {}
+            (Self::WithinQuotes, false) => json::escape(out, start),
+            (Self::Quoted, false) => {
+                json::escape(out, start);
+                out.push(b'"');
             }
         }
     }
 }
 
-fn object(fields: &[(String, JsonField)]) -> Result<Vec<Field>, InvalidFormat> {
-    let value = |field: &JsonField| match field {
-        JsonField::Text(text) => Format::parse(text).map(Value::Format),
-        JsonField::Literal(json) => Ok(Value::Literal(json.clone())),
-        JsonField::Object(fields) => object(fields).map(Value::Object),
-    };
-    let compiled = |(key, field): &(String, JsonField)| {
-        let mut text = String::new();
-        quoted(&mut text, |text| text.push_str(key));
-        text.push(':');
-        let value = value(field)?;
-        Ok(Field { key: text, value })
-    };
-    fields.iter().map(compiled).collect()
+const NULL: &[u8] = b"null";
+
+/// A line that is being compiled.
+#[derive(Default)]
+struct Draft {
+    constant: Vec<u8>,
+    places: Vec<Place>,
+    /// Where the constant text behind the last operator begins.
+    rest: usize,
 }
 
-/// Appends text; an operator without a value is `-`.
-pub(crate) fn write_text(format: &Format, out: &mut String, fill: &dyn Fn(&Operator, &mut String)) {
-    for part in &format.parts {
-        match part {
-            Part::Literal(text) => out.push_str(text),
-            Part::Operator(operator) => {
-                let before = out.len();
-                fill(operator, out);
-                if out.len() == before {
-                    out.push('-');
+impl Draft {
+    fn finish(mut self) -> Line {
+        let rest = self.constant.len() - self.rest;
+        self.constant.extend_from_slice(&[0; PIECE]);
+        Line {
+            constant: self.constant.into(),
+            places: self.places.into(),
+            rest,
+        }
+    }
+
+    fn value(&mut self, operator: Operator, form: Form) {
+        self.places.push(Place {
+            before: self.constant.len() - self.rest,
+            operator,
+            form,
+        });
+        self.rest = self.constant.len();
+    }
+
+    fn object(&mut self, fields: &[(String, JsonField)]) -> Result<(), InvalidFormat> {
+        self.constant.push(b'{');
+        for (at, (key, field)) in fields.iter().enumerate() {
+            if at > 0 {
+                self.constant.push(b',');
+            }
+            self.constant.push(b'"');
+            self.escaped(key);
+            self.constant.extend_from_slice(b"\":");
+            match field {
+                JsonField::Text(text) => self.string(Format::parse(text)?),
+                JsonField::Literal(json) => self.constant.extend_from_slice(json.as_bytes()),
+                JsonField::Object(fields) => self.object(fields)?,
+            }
+        }
+        self.constant.push(b'}');
+        Ok(())
+    }
+
+    /// A lone operator keeps its type: numbers stay numbers, and what is absent is null.
+    fn string(&mut self, Format { mut parts }: Format) {
+        match (parts.pop(), parts.is_empty()) {
+            (Some(Part::Operator(operator)), true) if operator.is_number() => {
+                self.value(operator, Form::Number);
+            }
+            (Some(Part::Operator(operator)), true) => {
+                self.constant.push(b'"');
+                self.value(operator, Form::Quoted);
+            }
+            (last, _) => {
+                self.constant.push(b'"');
+                for part in parts.into_iter().chain(last) {
+                    match part {
+                        Part::Literal(text) => self.escaped(&text),
+                        Part::Operator(operator) => self.value(operator, Form::WithinQuotes),
+                    }
                 }
+                self.constant.push(b'"');
             }
         }
     }
-}
 
-fn write_object(fields: &[Field], out: &mut String, fill: &dyn Fn(&Operator, &mut String)) {
-    out.push('{');
-    for (at, Field { key, value }) in fields.iter().enumerate() {
-        if at > 0 {
-            out.push(',');
-        }
-        out.push_str(key);
-        match value {
-            Value::Literal(json) => out.push_str(json),
-            Value::Object(fields) => write_object(fields, out, fill),
-            Value::Format(format) => write_value(format, out, fill),
-        }
+    fn escaped(&mut self, text: &str) {
+        let start = self.constant.len();
+        self.constant.extend_from_slice(text.as_bytes());
+        json::escape(&mut self.constant, start);
     }
-    out.push('}');
-}
-
-/// A lone operator keeps its type: numbers stay numbers, and what is absent is null.
-fn write_value(format: &Format, out: &mut String, fill: &dyn Fn(&Operator, &mut String)) {
-    let start = out.len();
-    let absent = match format.parts.as_slice() {
-        [Part::Operator(operator)] if operator.is_number() => {
-            fill(operator, out);
-            out.len() == start
-        }
-        [Part::Operator(operator)] => {
-            quoted(out, |out| fill(operator, out));
-            &out[start..] == EMPTY
-        }
-        _ => {
-            quoted(out, |out| write_text(format, out, fill));
-            false
-        }
-    };
-    if absent {
-        out.truncate(start);
-        out.push_str("null");
-    }
-}
-
-/// JSON's empty string.
-const EMPTY: &str = "\"\"";
-
-/// Appends what `write` appends, as a JSON string. It is made one where it stands, so that a value takes no memory of its
-/// own.
-fn quoted(out: &mut String, write: impl FnOnce(&mut String)) {
-    out.push('"');
-    let start = out.len();
-    write(out);
-    if out.as_bytes()[start..].iter().any(|byte| is_special(*byte)) {
-        escape(out, start);
-    }
-    out.push('"');
-}
-
-/// Whether a byte may not stand for itself in a JSON string. Bytes of longer characters may.
-fn is_special(byte: u8) -> bool {
-    byte < b' ' || byte == b'"' || byte == b'\\'
-}
-
-/// Replaces the text from `start` on by its form within a JSON string: that is written after it, and moved over it.
-fn escape(out: &mut String, start: usize) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let end = out.len();
-    // Invariant: what is before `kept` has been written; special bytes are characters of their own
-    let mut kept = start;
-    for at in start..end {
-        let byte = out.as_bytes()[at];
-        if !is_special(byte) {
-            continue;
-        }
-        out.extend_from_within(kept..at);
-        kept = at + 1;
-        match byte {
-            b'"' => out.push_str("\\\""),
-            b'\\' => out.push_str("\\\\"),
-            b'\n' => out.push_str("\\n"),
-            b'\r' => out.push_str("\\r"),
-            b'\t' => out.push_str("\\t"),
-            control => {
-                out.push_str("\\u00");
-                out.push(char::from(HEX[usize::from(control >> 4)]));
-                out.push(char::from(HEX[usize::from(control & 0xf)]));
-            }
-        }
-    }
-    out.extend_from_within(kept..end);
-    out.drain(start..end);
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::xds::apply::tests::allocations::counted;
-
-    #[test]
-    fn json_keeps_types_and_escapes() {
-        let text = |text: &str| JsonField::Text(text.to_owned());
-        let fields = vec![
-            ("code".to_owned(), text("%RESPONSE_CODE%")),
-            ("route".to_owned(), text("%ROUTE_NAME%")),
-            ("both".to_owned(), text("a\"%RESPONSE_CODE%")),
-            (
-                "in".to_owned(),
-                JsonField::Object(vec![(
-                    "x".to_owned(),
-                    JsonField::Literal("true".to_owned()),
-                )]),
-            ),
-        ];
-        let line = Line::compile(&AccessLogFormat::Json(fields)).expect("valid");
-        let mut out = String::new();
-        line.write(&mut out, &|operator, out| {
-            if *operator == Operator::ResponseCode {
-                out.push_str("200");
-            }
-        });
-        assert_eq!(
-            out,
-            "{\"code\":200,\"route\":null,\"both\":\"a\\\"200\",\"in\":{\"x\":true}}\n"
-        );
-    }
-
-    fn field(key: &str, format: &str) -> (String, JsonField) {
-        (key.to_owned(), JsonField::Text(format.to_owned()))
-    }
-
-    #[test]
-    fn every_character_survives_json() {
-        let ascii: String = (0..=127).map(char::from).collect();
-        let long = format!("{ascii}äß\u{2028}𝄞\u{fffd}{ascii}");
-        let cases = ["\"", "\\", "a\u{1}", "\u{1f}b", "ü\"ü", "\r\n\t", &long];
-        let fields = vec![
-            field("q\"\n", "%ROUTE_NAME%"),
-            field("b", "%ROUTE_NAME%\t|"),
-        ];
-        let line = Line::compile(&AccessLogFormat::Json(fields)).expect("valid");
-        for value in cases {
-            let mut out = String::from("before\n");
-            line.write(&mut out, &|_, out| out.push_str(value));
-            let json = out.strip_prefix("before\n").expect("what was there stays");
-            assert_eq!(json.trim_end().lines().count(), 1, "{json:?}");
-            let read: serde_json::Value = serde_json::from_str(json).expect("JSON");
-            assert_eq!(read["q\"\n"], value);
-            assert_eq!(read["b"], format!("{value}\t|"));
-        }
-    }
-
-    #[test]
-    fn a_json_line_allocates_nothing() {
-        let fields = vec![
-            field("code", "%RESPONSE_CODE%"),
-            field("path", "%REQ(:PATH)%"),
-            field("absent", "%ROUTE_NAME%"),
-            field("both", "%PROTOCOL% \"%RESPONSE_CODE%\""),
-        ];
-        let line = Line::compile(&AccessLogFormat::Json(fields)).expect("valid");
-        let mut out = String::with_capacity(1_024);
-        let spent = counted(|| {
-            line.write(&mut out, &|operator, out| {
-                if *operator == Operator::ResponseCode {
-                    out.push_str("200");
-                } else if *operator != Operator::RouteName {
-                    out.push_str("/a\"b\u{7}");
-                }
-            });
-        });
-        let line = concat!(
-            r#"{"code":200,"path":"/a\"b\u0007","absent":null,"#,
-            r#""both":"/a\"b\u0007 \"200\""}"#,
-            "\n"
-        );
-        assert_eq!((&*out, spent), (line, 0));
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use super::ResponseFlags;
 use super::format::Operator;
@@ -24,7 +24,8 @@ pub(crate) struct Summary {
     pub(crate) flags: ResponseFlags,
     /// The status of the response; 0 for a connection.
     pub(crate) status: u16,
-    pub(crate) start: Instant,
+    /// How long it has lasted.
+    pub(crate) lasted: Duration,
 }
 
 impl Log {
@@ -48,9 +49,9 @@ impl Log {
         passes(&self.config.filter, summary)
     }
 
-    /// Puts a line into the outbox that the log was compiled for; `fill` appends the value of an operator, or nothing
-    /// when there is none. Must run on a worker.
-    pub(crate) fn append(&self, outbox: &Rc<Outbox>, fill: &dyn Fn(&Operator, &mut String)) {
+    /// Puts a line into the outbox that the log was compiled for; `fill` appends the value of an operator, in whatever
+    /// encoding it came, or nothing when there is none. Must run on a worker.
+    pub(crate) fn append(&self, outbox: &Rc<Outbox>, fill: impl Fn(&Operator, &mut Vec<u8>)) {
         outbox.append(&self.sink, |out| self.line.write(out, fill));
     }
 }
@@ -69,7 +70,7 @@ fn passes(filter: &AccessLogFilter, summary: Summary) -> bool {
             compare(*comparison, u128::from(summary.status), *limit)
         }
         AccessLogFilter::DurationMs(comparison, limit) => {
-            compare(*comparison, summary.start.elapsed().as_millis(), *limit)
+            compare(*comparison, summary.lasted.as_millis(), *limit)
         }
         AccessLogFilter::And(all) => all.iter().all(|filter| passes(filter, summary)),
         AccessLogFilter::Or(any) => any.iter().any(|filter| passes(filter, summary)),

@@ -1,33 +1,75 @@
 //! Where lines go: a buffer per worker, a bounded queue, one thread that writes. The request path never waits; what does
 //! not fit is dropped and counted.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::Path;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use hashbrown::HashMap;
+use tokio::sync::Notify;
 
 use crate::config::access_log::AccessLogSink;
 use crate::telemetry::metrics::{Counter, Registry, Series, Shard};
 
-/// Bytes that a worker collects before they are handed over.
-const BATCH: usize = 16 * 1024;
+/// Bytes that a worker collects before they are handed over: the writer is woken once for some four hundred lines.
+const BATCH: usize = 64 * 1024;
+/// Room for the line that makes a batch full.
+const LAST_LINE: usize = 4 * 1024;
 /// Time that a line waits for others.
 const DELAY: Duration = Duration::from_millis(100);
+/// Time without lines after which buffers are let go.
+const REST: Duration = Duration::from_secs(1);
+/// Empty buffers that wait for a worker's lines.
+const SPARES: usize = 2;
 /// Batches that may wait for the writer.
 const QUEUE: usize = 256;
+/// Bytes of all batches that may wait for the writer.
+const WAITING: usize = 4 * 1024 * 1024;
 
-type Batch = (AccessLogSink, String);
+/// What the writer does, one after the other.
+#[derive(Debug)]
+enum Task {
+    /// Write lines.
+    Write(Batch),
+    /// Say that everything before this is written: the sender is dropped.
+    Tell(SyncSender<()>),
+}
+
+/// Lines for one place.
+#[derive(Debug)]
+struct Batch {
+    place: Arc<AccessLogSink>,
+    lines: Vec<u8>,
+    /// Takes the buffer back.
+    home: SyncSender<Vec<u8>>,
+}
+
+impl Batch {
+    /// Gives the worker its buffer for other lines, no larger than they are likely to need.
+    fn give_back(self) {
+        let Self {
+            mut lines, home, ..
+        } = self;
+        let likely = 2 * lines.len() + LAST_LINE;
+        lines.clear();
+        lines.shrink_to(likely);
+        // the worker may have enough of them, or be gone
+        let _ = home.try_send(lines);
+    }
+}
 
 /// The writer of all access logs; cheap to clone, one per process.
 #[derive(Clone, Debug)]
 pub struct Writer {
-    queue: SyncSender<Batch>,
+    queue: SyncSender<Task>,
+    /// Bytes of the batches that the writer has not written.
+    waiting: Arc<AtomicUsize>,
     written: Counter,
     dropped: Counter,
 }
@@ -38,16 +80,51 @@ impl Writer {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(registry: &Registry) -> std::io::Result<Self> {
-        let (queue, batches) = sync_channel(QUEUE);
+        let (writer, tasks) = Self::new(registry);
+        let waiting = Arc::clone(&writer.waiting);
         std::thread::Builder::new()
             .name("tulle-log".to_owned())
-            .spawn(move || run(&batches))?;
+            .spawn(move || run(&tasks, &waiting))?;
+        Ok(writer)
+    }
+
+    fn new(registry: &Registry) -> (Self, Receiver<Task>) {
+        let (queue, tasks) = sync_channel(QUEUE);
         let counter = |stat| registry.counter(Series::scope("access_log_file", stat));
-        Ok(Self {
+        let writer = Self {
             queue,
+            waiting: Arc::default(),
             written: counter("write_total_buffered"),
             dropped: counter("write_dropped"),
-        })
+        };
+        (writer, tasks)
+    }
+
+    /// Waits until everything that was handed over before this is written, `limit` at most. Not for workers.
+    pub(crate) fn wait_until_written(&self, limit: Duration) {
+        let (tell, told) = sync_channel(1);
+        if self.queue.try_send(Task::Tell(tell)).is_ok() {
+            // ends when the writer drops its end, too
+            let _ = told.recv_timeout(limit);
+        }
+    }
+
+    /// Queues a batch; where too much waits already it is lost, and counted.
+    fn send(&self, batch: Batch, shard: &Shard) {
+        let length = batch.lines.len();
+        let before = self.waiting.fetch_add(length, Ordering::Relaxed);
+        let task = Task::Write(batch);
+        let queued = match before == 0 || before + length <= WAITING {
+            true => self.queue.try_send(task).map_err(|refused| match refused {
+                TrySendError::Full(task) | TrySendError::Disconnected(task) => task,
+            }),
+            false => Err(task),
+        };
+        if let Err(Task::Write(batch)) = queued {
+            self.waiting.fetch_sub(length, Ordering::Relaxed);
+            let lines = batch.lines.iter().filter(|byte| **byte == b'\n');
+            self.dropped.add(shard, lines.count() as u64);
+        }
     }
 }
 
@@ -60,22 +137,31 @@ pub(crate) struct Outbox {
     sinks: RefCell<HashMap<AccessLogSink, Weak<Sink>>>,
     /// Those that lines wait for.
     waiting: RefCell<Vec<Rc<Sink>>>,
+    /// Wakes the task that hands over in a while; none before the first line.
+    waker: OnceCell<Rc<Notify>>,
+    /// Where buffers come back to, and where they are found.
+    home: SyncSender<Vec<u8>>,
+    spares: Receiver<Vec<u8>>,
 }
 
 /// A sink with this worker's lines for it; logs that go to the same place share it, so that their lines keep their order.
 #[derive(Debug)]
 pub(crate) struct Sink {
-    place: AccessLogSink,
-    lines: RefCell<String>,
+    place: Arc<AccessLogSink>,
+    lines: RefCell<Vec<u8>>,
 }
 
 impl Outbox {
     pub(crate) fn new(writer: Writer, shard: Arc<Shard>) -> Rc<Self> {
+        let (home, spares) = sync_channel(SPARES);
         Rc::new(Self {
             writer,
             shard,
             sinks: RefCell::default(),
             waiting: RefCell::default(),
+            waker: OnceCell::new(),
+            home,
+            spares,
         })
     }
 
@@ -87,7 +173,7 @@ impl Outbox {
         }
         sinks.retain(|_, sink| sink.strong_count() > 0);
         let sink = Rc::new(Sink {
-            place: place.clone(),
+            place: Arc::new(place.clone()),
             lines: RefCell::default(),
         });
         sinks.insert(place.clone(), Rc::downgrade(&sink));
@@ -95,7 +181,7 @@ impl Outbox {
     }
 
     /// Lets `write` append a line for `sink`. Must run on a worker.
-    pub(crate) fn append(self: &Rc<Self>, sink: &Rc<Sink>, write: impl FnOnce(&mut String)) {
+    pub(crate) fn append(self: &Rc<Self>, sink: &Rc<Sink>, write: impl FnOnce(&mut Vec<u8>)) {
         let mut lines = sink.lines.borrow_mut();
         if lines.is_empty() {
             self.wait_for(sink);
@@ -103,19 +189,18 @@ impl Outbox {
         write(&mut lines);
         self.writer.written.increment(&self.shard);
         if lines.len() >= BATCH {
-            self.send(&sink.place, &mut lines);
+            self.send(sink, &mut lines);
         }
     }
 
-    /// Notes that lines wait for `sink`, and hands them over in a while.
+    /// Notes that lines wait for `sink`, and has them handed over in a while.
+    #[cold]
     fn wait_for(self: &Rc<Self>, sink: &Rc<Sink>) {
         let mut waiting = self.waiting.borrow_mut();
         if waiting.is_empty() {
-            let outbox = Rc::clone(self);
-            tokio::task::spawn_local(async move {
-                tokio::time::sleep(DELAY).await;
-                outbox.hand_over();
-            });
+            self.waker
+                .get_or_init(|| keep_handing_over(self))
+                .notify_one();
         }
         // a batch that was full went out without waiting; its sink is here still
         if !waiting.iter().any(|known| Rc::ptr_eq(known, sink)) {
@@ -123,23 +208,38 @@ impl Outbox {
         }
     }
 
-    fn hand_over(&self) {
+    /// Gives the writer all lines that there are.
+    pub(crate) fn hand_over(&self) {
         for sink in self.waiting.borrow_mut().drain(..) {
-            self.send(&sink.place, &mut sink.lines.borrow_mut());
+            let mut lines = sink.lines.borrow_mut();
+            if !lines.is_empty() {
+                self.send(&sink, &mut lines);
+            }
         }
     }
 
-    fn send(&self, place: &AccessLogSink, lines: &mut String) {
-        if lines.is_empty() {
-            return;
+    /// Lets go of buffers that nothing is in.
+    fn release(&self) {
+        self.spares.try_iter().for_each(drop);
+        for sink in self.sinks.borrow().values().filter_map(Weak::upgrade) {
+            let mut lines = sink.lines.borrow_mut();
+            if lines.is_empty() {
+                *lines = Vec::new();
+            }
         }
-        let room = String::with_capacity(lines.len());
-        let batch = std::mem::replace(lines, room);
-        let sent = self.writer.queue.try_send((place.clone(), batch));
-        if let Err(TrySendError::Full((_, batch)) | TrySendError::Disconnected((_, batch))) = sent {
-            let lines = batch.bytes().filter(|byte| *byte == b'\n').count() as u64;
-            self.writer.dropped.add(&self.shard, lines);
-        }
+    }
+
+    #[cold]
+    fn send(&self, sink: &Sink, lines: &mut Vec<u8>) {
+        // Takes memory only while the writer has not given back what it got before.
+        let room = || Vec::with_capacity(lines.len().saturating_add(LAST_LINE));
+        let empty = self.spares.try_recv().unwrap_or_else(|_| room());
+        let batch = Batch {
+            place: Arc::clone(&sink.place),
+            lines: std::mem::replace(lines, empty),
+            home: self.home.clone(),
+        };
+        self.writer.send(batch, &self.shard);
     }
 }
 
@@ -149,107 +249,77 @@ impl Drop for Outbox {
     }
 }
 
-fn run(batches: &Receiver<Batch>) {
-    let mut files: HashMap<PathBuf, Option<File>> = HashMap::new();
-    while let Ok((sink, batch)) = batches.recv() {
-        // A log that cannot be written must not stop the others; the next batch tries again.
-        let _ = match sink {
-            AccessLogSink::Stdout => std::io::stdout().write_all(batch.as_bytes()),
-            AccessLogSink::Stderr => std::io::stderr().write_all(batch.as_bytes()),
-            AccessLogSink::File(path) => write_file(&mut files, path, batch.as_bytes()),
-        };
+/// Starts the task that hands over what has waited long enough; it ends with its outbox.
+fn keep_handing_over(outbox: &Rc<Outbox>) -> Rc<Notify> {
+    let (lines, outbox) = (Rc::new(Notify::new()), Rc::downgrade(outbox));
+    let waker = Rc::clone(&lines);
+    tokio::task::spawn_local(async move {
+        loop {
+            if tokio::time::timeout(REST, lines.notified()).await.is_err() {
+                match outbox.upgrade() {
+                    Some(outbox) => outbox.release(),
+                    None => return,
+                }
+                lines.notified().await;
+            }
+            tokio::time::sleep(DELAY).await;
+            match outbox.upgrade() {
+                Some(outbox) => outbox.hand_over(),
+                None => return,
+            }
+        }
+    });
+    waker
+}
+
+/// Files that are open.
+type Files = HashMap<Arc<AccessLogSink>, File>;
+
+fn run(tasks: &Receiver<Task>, waiting: &AtomicUsize) {
+    let mut files = Files::new();
+    while let Ok(task) = tasks.recv() {
+        match task {
+            Task::Write(batch) => {
+                // A log that cannot be written must not stop the others; the next batch tries again.
+                let _ = write_batch(&mut files, &batch);
+                waiting.fetch_sub(batch.lines.len(), Ordering::Relaxed);
+                batch.give_back();
+            }
+            Task::Tell(whoever_waits) => drop(whoever_waits),
+        }
     }
+}
+
+fn write_batch(files: &mut Files, batch: &Batch) -> std::io::Result<()> {
+    match &*batch.place {
+        AccessLogSink::Stdout => write(std::io::stdout(), &batch.lines),
+        AccessLogSink::Stderr => write(std::io::stderr(), &batch.lines),
+        AccessLogSink::File(path) => write_file(files, &batch.place, path, &batch.lines),
+    }
+}
+
+fn write(mut to: impl Write, lines: &[u8]) -> std::io::Result<()> {
+    // lines may lack their ends
+    to.write_all(lines).and_then(|()| to.flush())
 }
 
 fn write_file(
-    files: &mut HashMap<PathBuf, Option<File>>,
-    path: PathBuf,
-    bytes: &[u8],
+    files: &mut Files,
+    place: &Arc<AccessLogSink>,
+    path: &Path,
+    lines: &[u8],
 ) -> std::io::Result<()> {
-    let slot = files.entry(path.clone()).or_default();
-    if slot.is_none() {
-        *slot = Some(OpenOptions::new().create(true).append(true).open(&path)?);
+    if !files.contains_key(place) {
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        files.insert(Arc::clone(place), file);
     }
-    match slot {
-        Some(file) => file.write_all(bytes).inspect_err(|_| *slot = None),
-        None => Ok(()),
-    }
+    let Some(mut file) = files.get(place) else {
+        return Ok(());
+    };
+    file.write_all(lines).inspect_err(|_| {
+        files.remove(place);
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// An outbox whose batches the test takes, and its shard's registry.
-    fn outbox() -> (Rc<Outbox>, Receiver<Batch>) {
-        let registry = Registry::new();
-        let (queue, batches) = sync_channel(QUEUE);
-        let counter = |stat| registry.counter(Series::scope("access_log_file", stat));
-        let writer = Writer {
-            queue,
-            written: counter("write_total_buffered"),
-            dropped: counter("write_dropped"),
-        };
-        (Outbox::new(writer, registry.shard()), batches)
-    }
-
-    fn on_a_worker(work: impl FnOnce()) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .unwrap();
-        tokio::task::LocalSet::new().block_on(&runtime, async { work() });
-    }
-
-    fn file(path: &str) -> AccessLogSink {
-        AccessLogSink::File(path.into())
-    }
-
-    #[test]
-    fn lines_of_logs_that_go_to_one_place_keep_their_order() {
-        on_a_worker(|| {
-            let (outbox, batches) = outbox();
-            let one = outbox.sink(&file("/a"));
-            let (other, same) = (outbox.sink(&file("/b")), outbox.sink(&file("/a")));
-            outbox.append(&one, |out| out.push_str("1\n"));
-            outbox.append(&other, |out| out.push_str("2\n"));
-            outbox.append(&same, |out| out.push_str("3\n"));
-            outbox.hand_over();
-            let sent: Vec<_> = batches.try_iter().collect();
-            let lines = |path, text: &str| (file(path), text.to_owned());
-            assert_eq!(sent, [lines("/a", "1\n3\n"), lines("/b", "2\n")]);
-        });
-    }
-
-    #[test]
-    fn what_comes_after_a_full_batch_waits_once() {
-        on_a_worker(|| {
-            let (outbox, batches) = outbox();
-            let sink = outbox.sink(&AccessLogSink::Stdout);
-            let long = "x".repeat(BATCH);
-            outbox.append(&sink, |out| out.push_str(&long));
-            assert_eq!(batches.try_iter().count(), 1);
-            outbox.append(&sink, |out| out.push_str("after\n"));
-            assert_eq!(outbox.waiting.borrow().len(), 1);
-            outbox.hand_over();
-            let sent: Vec<_> = batches.try_iter().map(|(_, lines)| lines).collect();
-            assert_eq!(sent, ["after\n"]);
-        });
-    }
-
-    #[test]
-    fn a_sink_is_forgotten_with_its_last_log_but_its_lines_are_not() {
-        on_a_worker(|| {
-            let (outbox, batches) = outbox();
-            for number in 0..100 {
-                let sink = outbox.sink(&file(&format!("/{number}")));
-                outbox.append(&sink, |out| out.push_str("line\n"));
-                drop(sink);
-                outbox.hand_over();
-            }
-            assert!(outbox.waiting.borrow().is_empty());
-            assert_eq!(outbox.sinks.borrow().len(), 1);
-            assert_eq!(batches.try_iter().count(), 100);
-        });
-    }
-}
+mod tests;

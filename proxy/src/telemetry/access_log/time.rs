@@ -7,7 +7,7 @@ use super::number::{decimal, padded};
 
 /// Appends the time `since` the Unix epoch in a `strftime`-like format with Envoy's `%3f`, `%6f`, `%9f` and `%f`; RFC
 /// 3339 with milliseconds when there is none.
-pub(crate) fn write(since: Duration, format: Option<&str>, out: &mut String) {
+pub(crate) fn write(since: Duration, format: Option<&str>, out: &mut Vec<u8>) {
     let Some(format) = format else {
         return write_default(since, out);
     };
@@ -15,13 +15,14 @@ pub(crate) fn write(since: Duration, format: Option<&str>, out: &mut String) {
     let (year, month, day) = date(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
     let nanos = since.subsec_nanos();
-    let mut chars = format.chars();
-    while let Some(c) = chars.next() {
-        if c != '%' {
-            out.push(c);
+    // signs other than ASCII pass through byte by byte
+    let mut bytes = format.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            out.push(byte);
             continue;
         }
-        let mut put = |parts: &[(u64, usize)], separator: char| {
+        let mut put = |parts: &[(u64, usize)], separator: u8| {
             for (at, (value, width)) in parts.iter().enumerate() {
                 if at > 0 {
                     out.push(separator);
@@ -29,23 +30,23 @@ pub(crate) fn write(since: Duration, format: Option<&str>, out: &mut String) {
                 padded(*value, *width, out);
             }
         };
-        match chars.next() {
-            Some('Y') => put(&[(year, 4)], '-'),
-            Some('m') => put(&[(month, 2)], '-'),
-            Some('d') => put(&[(day, 2)], '-'),
-            Some('H') => put(&[(hour, 2)], ':'),
-            Some('M') => put(&[(minute, 2)], ':'),
-            Some('S') => put(&[(second, 2)], ':'),
-            Some('F') => put(&[(year, 4), (month, 2), (day, 2)], '-'),
-            Some('T') => put(&[(hour, 2), (minute, 2), (second, 2)], ':'),
-            Some('s') => decimal(seconds, out),
-            Some('z') => out.push_str("+0000"),
-            Some('Z') => out.push_str("UTC"),
-            Some('f') => padded(nanos, 9, out),
-            Some(digits @ '1'..='9') => {
-                let width = digits as u32 - '0' as u32;
+        match bytes.next() {
+            Some(b'Y') => put(&[(year, 4)], b'-'),
+            Some(b'm') => put(&[(month, 2)], b'-'),
+            Some(b'd') => put(&[(day, 2)], b'-'),
+            Some(b'H') => put(&[(hour, 2)], b':'),
+            Some(b'M') => put(&[(minute, 2)], b':'),
+            Some(b'S') => put(&[(second, 2)], b':'),
+            Some(b'F') => put(&[(year, 4), (month, 2), (day, 2)], b'-'),
+            Some(b'T') => put(&[(hour, 2), (minute, 2), (second, 2)], b':'),
+            Some(b's') => decimal(seconds, out),
+            Some(b'z') => out.extend_from_slice(b"+0000"),
+            Some(b'Z') => out.extend_from_slice(b"UTC"),
+            Some(b'f') => padded(nanos, 9, out),
+            Some(digits @ b'1'..=b'9') => {
+                let width = u32::from(digits - b'0');
                 // The `f` that follows the number of digits.
-                chars.next();
+                bytes.next();
                 padded(nanos / 10_u32.pow(9 - width), width as usize, out);
             }
             Some(other) => out.push(other),
@@ -56,20 +57,20 @@ pub(crate) fn write(since: Duration, format: Option<&str>, out: &mut String) {
 
 thread_local! {
     /// The second that was written last, and its text: the next line is mostly of the same.
-    static LAST: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
+    static LAST: RefCell<(u64, Vec<u8>)> = const { RefCell::new((u64::MAX, Vec::new())) };
 }
 
-fn write_default(since: Duration, out: &mut String) {
+fn write_default(since: Duration, out: &mut Vec<u8>) {
     LAST.with_borrow_mut(|(second, text)| {
         if *second != since.as_secs() {
             *second = since.as_secs();
             text.clear();
             write(since, Some("%FT%T."), text);
         }
-        out.push_str(text);
+        out.extend_from_slice(text);
     });
     padded(since.subsec_millis(), 3, out);
-    out.push('Z');
+    out.push(b'Z');
 }
 
 /// Year, month and day of a number of days since 1970-01-01.
@@ -107,10 +108,11 @@ mod tests {
                 "2025-12-31T23:59:59.123456Z",
             ),
             (5, Some("%s.%3f"), "5.123"),
+            (5, Some("ä%Sö%ü"), "ä05öü"),
         ] {
-            let mut out = String::new();
+            let mut out = Vec::new();
             write(Duration::new(seconds, 123_456_789), format, &mut out);
-            assert_eq!(out, expected);
+            assert_eq!(String::from_utf8_lossy(&out), expected);
         }
     }
 }

@@ -200,11 +200,11 @@ impl Registry {
 
 impl Table {
     fn add(&mut self, series: Series, kind: Kind) -> Cell {
-        if self.next + kind.cells() > NOBODY.0 {
+        let cell = Cell(self.next).with_room_for(kind.cells());
+        if cell.0 + kind.cells() > NOBODY.0 {
             return NOBODY;
         }
-        let cell = Cell(self.next);
-        self.next += kind.cells();
+        self.next = cell.0 + kind.cells();
         *self.families.entry(series.family.to_string()).or_default() += 1;
         self.known.entry(Arc::new(series)).or_insert((kind, cell));
         cell
@@ -231,12 +231,12 @@ fn value(shards: &[Arc<Shard>], kind: Kind, cell: Cell) -> Value {
         Kind::Gauge => Value::Gauge(sum(shards, cell) as i64),
         Kind::Histogram => {
             let count = BOUNDS.len() as u32 + 1;
-            let buckets = (0..count)
+            let buckets = (1..=count)
                 .map(|offset| sum(shards, cell.offset(offset)))
                 .collect();
             Value::Histogram {
                 buckets,
-                sum: sum(shards, cell.offset(count)) as f64 / 1_000.0,
+                sum: sum(shards, cell) as f64 / 1_000.0,
             }
         }
     }
@@ -274,6 +274,27 @@ mod tests {
                 Value::Counter(4)
             )
         );
+    }
+
+    #[test]
+    fn histograms_beyond_the_first_chunk_keep_apart() {
+        let registry = Registry::new();
+        let shard = registry.shard();
+        let name = |number| Series::new("x").label("a", format!("{number:03}"));
+        let all: Vec<_> = (0..100).map(|at| registry.histogram(name(at))).collect();
+        for (at, histogram) in all.iter().enumerate() {
+            histogram.record(&shard, at as f64);
+            histogram.record(&shard, f64::from(u32::MAX));
+        }
+        for (at, (_, value)) in registry.snapshot().into_iter().enumerate() {
+            let Value::Histogram { buckets, sum } = value else {
+                panic!("a histogram");
+            };
+            assert_eq!(sum, at as f64 + f64::from(u32::MAX));
+            let bucket = BOUNDS.partition_point(|bound| *bound < at as f64);
+            assert_eq!((buckets[bucket], buckets[BOUNDS.len()]), (1, 1));
+            assert_eq!(buckets.iter().sum::<u64>(), 2);
+        }
     }
 
     #[test]

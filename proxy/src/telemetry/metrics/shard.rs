@@ -18,6 +18,14 @@ impl Cell {
     pub(super) fn offset(self, by: u32) -> Self {
         Self(self.0 + by)
     }
+
+    /// The first cell from this one on that has so many in one chunk.
+    pub(super) fn with_room_for(self, cells: u32) -> Self {
+        match self.0 % CHUNK + cells <= CHUNK {
+            true => self,
+            false => Self(self.0.next_multiple_of(CHUNK)),
+        }
+    }
 }
 
 /// Who writes to a shard.
@@ -27,6 +35,20 @@ pub(super) enum Writers {
     One,
     /// Any thread: an atomic addition.
     Many,
+}
+
+impl Writers {
+    fn add(self, number: &AtomicU64, count: u64) {
+        match self {
+            Self::One => number.store(
+                number.load(Ordering::Relaxed).wrapping_add(count),
+                Ordering::Relaxed,
+            ),
+            Self::Many => {
+                number.fetch_add(count, Ordering::Relaxed);
+            }
+        }
+    }
 }
 
 type Chunk = Box<[AtomicU64; CHUNK as usize]>;
@@ -47,16 +69,14 @@ impl Shard {
     }
 
     pub(super) fn add(&self, cell: Cell, count: u64) {
-        let number = self.number(cell);
-        match self.writers {
-            Writers::One => number.store(
-                number.load(Ordering::Relaxed).wrapping_add(count),
-                Ordering::Relaxed,
-            ),
-            Writers::Many => {
-                number.fetch_add(count, Ordering::Relaxed);
-            }
-        }
+        self.writers.add(self.number(cell), count);
+    }
+
+    /// Adds to a cell and to the one so many behind it, which must be of the same chunk.
+    pub(super) fn add_two(&self, cell: Cell, count: u64, (offset, other): (usize, u64)) {
+        let numbers = &self.chunk(cell)[(cell.0 % CHUNK) as usize..];
+        self.writers.add(&numbers[0], count);
+        self.writers.add(&numbers[offset], other);
     }
 
     pub(super) fn set(&self, cell: Cell, value: u64) {
@@ -71,12 +91,15 @@ impl Shard {
     }
 
     fn number(&self, cell: Cell) -> &AtomicU64 {
+        &self.chunk(cell)[(cell.0 % CHUNK) as usize]
+    }
+
+    fn chunk(&self, cell: Cell) -> &Chunk {
         let chunk = &self.chunks[(cell.0 / CHUNK) as usize];
-        let numbers = match chunk.get() {
+        match chunk.get() {
             Some(numbers) => numbers,
             None => make(chunk),
-        };
-        &numbers[(cell.0 % CHUNK) as usize]
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The configuration that is measured: one listener for each scenario, statistics on, access logs off.
+//! The configuration that is measured: one listener for each scenario, statistics on, and an access log where it says so.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -8,6 +8,8 @@ use serde_json::json;
 /// Where the listeners are.
 pub(super) struct Ports {
     pub(super) plain: SocketAddr,
+    /// The same with Istio's access log.
+    pub(super) logged: SocketAddr,
     /// The client's sidecar, with TLS towards `inbound`.
     pub(super) outbound: SocketAddr,
     /// The server's sidecar.
@@ -18,10 +20,12 @@ pub(super) struct Ports {
 impl Ports {
     /// Ports that nobody uses now.
     pub(super) fn free() -> Self {
-        let sockets = [(); 4].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let [plain, outbound, inbound, http2] = sockets.map(|socket| socket.local_addr().unwrap());
+        let sockets = [(); 5].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [plain, logged, outbound, inbound, http2] =
+            sockets.map(|socket| socket.local_addr().unwrap());
         Self {
             plain,
+            logged,
             outbound,
             inbound,
             http2,
@@ -44,6 +48,7 @@ pub(super) fn yaml(ports: &Ports, backend: SocketAddr) -> String {
     [
         "static_resources:\n  listeners:\n".to_owned(),
         listener("plain", ports.plain, "name: plain", "backend"),
+        listener("logged", ports.logged, "name: logged", "backend") + &access_log(),
         listener("outbound", ports.outbound, "name: outbound", "sidecar"),
         listener("inbound", ports.inbound, &downstream, "backend"),
         listener("http2", ports.http2, "name: http2", "http2"),
@@ -94,6 +99,24 @@ fn listener(name: &str, at: SocketAddr, chain: &str, cluster: &str) -> String {
             typed_config: {{ "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }}
 "#
     )
+}
+
+/// What follows a listener's filters to have lines as Istio writes them by default.
+fn access_log() -> String {
+    let format = concat!(
+        "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% ",
+        "%RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% \"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" ",
+        "%BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" ",
+        "\"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\" ",
+        "%UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% ",
+        "%REQUESTED_SERVER_NAME% %ROUTE_NAME%\n",
+    );
+    let file = json!({
+        "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+        "path": "/dev/null",
+        "log_format": { "text_format_source": { "inline_string": format } },
+    });
+    format!("          access_log: [ {{ name: file, typed_config: {file} }} ]\n")
 }
 
 fn cluster(name: &str, to: SocketAddr, more: &str) -> String {

@@ -46,6 +46,10 @@ pub(super) fn scenarios(ports: &Ports) -> Vec<(&'static str, Caller)> {
     vec![
         ("HTTP/1.1, one hop", Caller::new(ports.plain, get())),
         (
+            "HTTP/1.1 with Istio's access log, one hop",
+            Caller::new(ports.logged, get()),
+        ),
+        (
             "HTTP/1.1 with 15 fields and a body, one hop",
             Caller::new(ports.plain, Speak::Http1(post, None)),
         ),
