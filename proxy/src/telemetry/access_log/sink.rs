@@ -3,15 +3,16 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+use hashbrown::{HashMap, HashSet};
 use tokio::sync::Notify;
 
 use crate::config::access_log::AccessLogSink;
@@ -27,19 +28,12 @@ const DELAY: Duration = Duration::from_millis(100);
 const REST: Duration = Duration::from_secs(1);
 /// Empty buffers that wait for a worker's lines.
 const SPARES: usize = 2;
+/// Time after which whoever waits for the writer looks again.
+const LOOK: Duration = Duration::from_millis(1);
 /// Batches that may wait for the writer.
 const QUEUE: usize = 256;
 /// Bytes of all batches that may wait for the writer.
 const WAITING: usize = 4 * 1024 * 1024;
-
-/// What the writer does, one after the other.
-#[derive(Debug)]
-enum Task {
-    /// Write lines.
-    Write(Batch),
-    /// Say that everything before this is written: the sender is dropped.
-    Tell(SyncSender<()>),
-}
 
 /// Lines for one place.
 #[derive(Debug)]
@@ -67,11 +61,12 @@ impl Batch {
 /// The writer of all access logs; cheap to clone, one per process.
 #[derive(Clone, Debug)]
 pub struct Writer {
-    queue: SyncSender<Task>,
+    queue: SyncSender<Batch>,
     /// Bytes of the batches that the writer has not written.
     waiting: Arc<AtomicUsize>,
     written: Counter,
     dropped: Counter,
+    failed: Counter,
 }
 
 impl Writer {
@@ -80,32 +75,34 @@ impl Writer {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(registry: &Registry) -> std::io::Result<Self> {
-        let (writer, tasks) = Self::new(registry);
-        let waiting = Arc::clone(&writer.waiting);
+        let (writer, batches) = Self::new(registry);
+        let (waiting, failed) = (Arc::clone(&writer.waiting), writer.failed);
+        let shard = Arc::clone(registry.shared());
+        let lost = move |lines| failed.add(&shard, lines);
         std::thread::Builder::new()
             .name("tulle-log".to_owned())
-            .spawn(move || run(&tasks, &waiting))?;
+            .spawn(move || run(&batches, &waiting, lost))?;
         Ok(writer)
     }
 
-    fn new(registry: &Registry) -> (Self, Receiver<Task>) {
-        let (queue, tasks) = sync_channel(QUEUE);
+    fn new(registry: &Registry) -> (Self, Receiver<Batch>) {
+        let (queue, batches) = sync_channel(QUEUE);
         let counter = |stat| registry.counter(Series::scope("access_log_file", stat));
         let writer = Self {
             queue,
             waiting: Arc::default(),
             written: counter("write_total_buffered"),
             dropped: counter("write_dropped"),
+            failed: counter("write_failed"),
         };
-        (writer, tasks)
+        (writer, batches)
     }
 
-    /// Waits until everything that was handed over before this is written, `limit` at most. Not for workers.
+    /// Waits until nothing waits to be written, `limit` at most. Not for workers.
     pub(crate) fn wait_until_written(&self, limit: Duration) {
-        let (tell, told) = sync_channel(1);
-        if self.queue.try_send(Task::Tell(tell)).is_ok() {
-            // ends when the writer drops its end, too
-            let _ = told.recv_timeout(limit);
+        let begun = Instant::now();
+        while self.waiting.load(Ordering::Acquire) > 0 && begun.elapsed() < limit {
+            std::thread::sleep(LOOK);
         }
     }
 
@@ -113,17 +110,15 @@ impl Writer {
     fn send(&self, batch: Batch, shard: &Shard) {
         let length = batch.lines.len();
         let before = self.waiting.fetch_add(length, Ordering::Relaxed);
-        let task = Task::Write(batch);
         let queued = match before == 0 || before + length <= WAITING {
-            true => self.queue.try_send(task).map_err(|refused| match refused {
-                TrySendError::Full(task) | TrySendError::Disconnected(task) => task,
+            true => self.queue.try_send(batch).map_err(|refused| match refused {
+                TrySendError::Full(batch) | TrySendError::Disconnected(batch) => batch,
             }),
-            false => Err(task),
+            false => Err(batch),
         };
-        if let Err(Task::Write(batch)) = queued {
+        if let Err(batch) = queued {
             self.waiting.fetch_sub(length, Ordering::Relaxed);
-            let lines = batch.lines.iter().filter(|byte| **byte == b'\n');
-            self.dropped.add(shard, lines.count() as u64);
+            self.dropped.add(shard, lines_in(&batch.lines));
         }
     }
 }
@@ -272,53 +267,88 @@ fn keep_handing_over(outbox: &Rc<Outbox>) -> Rc<Notify> {
     waker
 }
 
-/// Files that are open.
-type Files = HashMap<Arc<AccessLogSink>, File>;
+/// Places where the writer has been.
+#[derive(Debug, Default)]
+struct Places {
+    files: HashMap<Arc<AccessLogSink>, File>,
+    /// Those whose last line is not whole.
+    torn: HashSet<Arc<AccessLogSink>>,
+}
 
-fn run(tasks: &Receiver<Task>, waiting: &AtomicUsize) {
-    let mut files = Files::new();
-    while let Ok(task) = tasks.recv() {
-        match task {
-            Task::Write(batch) => {
-                // A log that cannot be written must not stop the others; the next batch tries again.
-                let _ = write_batch(&mut files, &batch);
-                waiting.fetch_sub(batch.lines.len(), Ordering::Relaxed);
-                batch.give_back();
+fn run(batches: &Receiver<Batch>, waiting: &AtomicUsize, lost: impl Fn(u64)) {
+    let mut places = Places::default();
+    while let Ok(batch) = batches.recv() {
+        // A log that cannot be written must not stop the others; the next batch tries again.
+        let written = places.write(&batch.place, &batch.lines);
+        if written < batch.lines.len() {
+            lost(lines_in(&batch.lines[written..]));
+        }
+        waiting.fetch_sub(batch.lines.len(), Ordering::Release);
+        batch.give_back();
+    }
+}
+
+impl Places {
+    /// Writes as many bytes as can be written, on a new line; returns how many.
+    fn write(&mut self, place: &Arc<AccessLogSink>, lines: &[u8]) -> usize {
+        let torn = self.torn.contains(place);
+        let written = match &**place {
+            AccessLogSink::Stdout => write(std::io::stdout().lock(), torn, lines),
+            AccessLogSink::Stderr => write(std::io::stderr().lock(), torn, lines),
+            AccessLogSink::File(path) => match self.file(place, path) {
+                Ok(file) => write(file, torn, lines),
+                Err(_) => None,
+            },
+        };
+        let Some(written) = written else {
+            self.files.remove(place);
+            return 0;
+        };
+        let whole =
+            written == lines.len() || lines[..written].last().is_none_or(|last| *last == b'\n');
+        if whole {
+            self.torn.remove(place);
+        } else {
+            self.torn.insert(Arc::clone(place));
+        }
+        if written < lines.len() {
+            self.files.remove(place);
+        }
+        written
+    }
+
+    fn file(&mut self, place: &Arc<AccessLogSink>, path: &Path) -> std::io::Result<&File> {
+        match self.files.entry(Arc::clone(place)) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(unknown) => {
+                let file = OpenOptions::new().create(true).append(true).open(path)?;
+                Ok(unknown.insert(file))
             }
-            Task::Tell(whoever_waits) => drop(whoever_waits),
         }
     }
 }
 
-fn write_batch(files: &mut Files, batch: &Batch) -> std::io::Result<()> {
-    match &*batch.place {
-        AccessLogSink::Stdout => write(std::io::stdout(), &batch.lines),
-        AccessLogSink::Stderr => write(std::io::stderr(), &batch.lines),
-        AccessLogSink::File(path) => write_file(files, &batch.place, path, &batch.lines),
+/// Writes as many bytes as `to` takes, behind the end of a torn line; nothing where not even that can be written.
+fn write(mut to: impl Write, torn: bool, lines: &[u8]) -> Option<usize> {
+    if torn {
+        to.write_all(b"\n").ok()?;
     }
-}
-
-fn write(mut to: impl Write, lines: &[u8]) -> std::io::Result<()> {
+    let mut written = 0;
+    while written < lines.len() {
+        match to.write(&lines[written..]) {
+            Ok(0) => break,
+            Ok(count) => written += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
     // lines may lack their ends
-    to.write_all(lines).and_then(|()| to.flush())
+    to.flush().ok()?;
+    Some(written)
 }
 
-fn write_file(
-    files: &mut Files,
-    place: &Arc<AccessLogSink>,
-    path: &Path,
-    lines: &[u8],
-) -> std::io::Result<()> {
-    if !files.contains_key(place) {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
-        files.insert(Arc::clone(place), file);
-    }
-    let Some(mut file) = files.get(place) else {
-        return Ok(());
-    };
-    file.write_all(lines).inspect_err(|_| {
-        files.remove(place);
-    })
+fn lines_in(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 #[cfg(test)]
