@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 pub(crate) mod buffer;
 mod connect;
+#[cfg(test)]
+pub(crate) mod loopback;
 mod peer;
 mod raw;
 mod socket;

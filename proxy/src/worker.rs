@@ -12,7 +12,9 @@ pub use thread::Thread;
 pub(crate) use pool::Load;
 
 use std::cell::RefCell;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Context;
 use std::time::Instant;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 
@@ -46,6 +48,12 @@ impl Worker {
     pub fn now(&self) -> Instant {
         now()
     }
+}
+
+/// Has the task of `cx` run again once everybody else who is ready has had a turn.
+pub(crate) fn step_aside(cx: &mut Context<'_>) {
+    // Not a wake-up of our own, which would be served before the sockets are looked at again.
+    let _pending = pin!(tokio::task::yield_now()).poll(cx);
 }
 
 /// The runtime of a worker thread: everything on it stays there, and each sleep of its event loop begins a new turn of

@@ -7,4 +7,5 @@ mod levels;
 mod limits;
 mod retries;
 mod telemetry;
+mod upstream_h2;
 mod waits;

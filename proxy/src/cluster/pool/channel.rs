@@ -142,10 +142,8 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(crate) enum Lease {
     Http1(Box<Ticket>),
-    Http2 {
-        /// Counts the stream.
-        _stream: StreamGuard,
-    },
+    /// Counts the stream.
+    Http2(StreamGuard),
 }
 
 impl Channel {
@@ -187,7 +185,10 @@ impl Channel {
             Kind::Http2(mut sender, guard) => {
                 let place = guard.connection().place();
                 match stream::open(&mut sender, head, framing, place)? {
-                    Some(stream) => Ok((Leg::Http2(stream), Lease::Http2 { _stream: guard })),
+                    Some(stream) => {
+                        guard.connection().has_opened();
+                        Ok((Leg::Http2(stream), Lease::Http2(guard)))
+                    }
                     None => Err(h2::Error::from(h2::Reason::PROTOCOL_ERROR).into()),
                 }
             }
@@ -204,8 +205,10 @@ impl Lease {
         cluster: &ClusterPool,
         keep_alive: bool,
     ) {
-        let (Self::Http1(ticket), Leg::Http1(mut connection)) = (self, leg) else {
-            return;
+        let (ticket, mut connection) = match (self, leg) {
+            (Self::Http1(ticket), Leg::Http1(connection)) => (ticket, connection),
+            (Self::Http2(guard), Leg::Http2(stream)) => return guard.end(stream),
+            (Self::Http1(_), Leg::Http2(_)) | (Self::Http2(_), Leg::Http1(_)) => return,
         };
         let rules = cluster.cluster.config.connections;
         let now = worker::now();
@@ -262,3 +265,6 @@ impl EndpointPool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

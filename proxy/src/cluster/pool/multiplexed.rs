@@ -13,19 +13,26 @@ use h2::client::{Builder, SendRequest};
 
 use super::EndpointPool;
 use super::channel::{Channel, Kind, Life, UpstreamFacts};
+use crate::http::codec::h2::bell::Bell;
 use crate::http::codec::h2::coalesce::{Flusher, coalesce};
 use crate::http::codec::h2::keepalive::Keepalive;
+use crate::http::codec::h2::stream::Stream;
 use crate::http::codec::h2::{SEND_BUFFER, Windows};
 use crate::http::config::Http2Options;
 use crate::http::deadline::Deadline;
 use crate::http::head::map::Place;
 use crate::http::route::action::Priority;
-use crate::transport::Stream;
+use crate::transport::Stream as Io;
 use crate::worker;
 
 /// Streams that are opened before the server has said how many it takes: fewer than these no server should allow (RFC 9113
 /// section 6.5.2).
 const UNTIL_HEARD: usize = 100;
+
+/// Streams that a connection takes before the server has said how many it takes. The `h2` crate keeps those beyond
+/// [`UNTIL_HEARD`] until it may open them, which is better than a connection for every hundred requests of a burst; more
+/// than these would wait for each other where another connection may serve them.
+const MOST_UNTIL_HEARD: usize = 1_024;
 
 /// One HTTP/2 connection.
 #[derive(Debug)]
@@ -42,13 +49,15 @@ pub(crate) struct Multiplexed {
     closed: Rc<Cell<bool>>,
     /// The server has said how many streams it takes.
     heard: Rc<Cell<bool>>,
+    /// Wakes the task of the connection.
+    bell: Rc<Bell>,
     /// The pool that it belongs to.
     home: Weak<EndpointPool>,
 }
 
 /// What a new connection is made of.
 pub(super) struct Opened<'a> {
-    pub(super) io: Stream,
+    pub(super) io: Io,
     pub(super) facts: Rc<UpstreamFacts>,
     pub(super) life: Life,
     pub(super) options: &'a Http2Options,
@@ -77,6 +86,20 @@ impl StreamGuard {
     pub(super) fn connection(&self) -> &Multiplexed {
         &self.0
     }
+
+    /// Ends a stream whose messages have both passed whole. The `h2` crate wakes the task of its connection for that, which
+    /// matters to other streams and to connections that are about to end. For others it would be a run for nothing, and a
+    /// third one per exchange where there is one at a time: it is put off until the next stream needs one, or until the
+    /// connection is let go.
+    pub(super) fn end(self, stream: Stream) {
+        let connection = &self.0;
+        let quiet = connection.streams.get() == 1 && !connection.is_closed();
+        if quiet {
+            connection.bell.hold();
+        }
+        drop(stream);
+        connection.bell.release();
+    }
 }
 
 impl Drop for StreamGuard {
@@ -86,6 +109,13 @@ impl Drop for StreamGuard {
         if let Some(home) = self.0.home.upgrade() {
             home.stream_ended(&self.0);
         }
+    }
+}
+
+impl Drop for Multiplexed {
+    /// The connection ends when nobody holds it any more, and has to be told so.
+    fn drop(&mut self) {
+        self.bell.pass_on();
     }
 }
 
@@ -109,9 +139,20 @@ impl Multiplexed {
         let ended = Rc::clone(&closed);
         let heard = Rc::<Cell<bool>>::default();
         let hears = Rc::clone(&heard);
+        let bell = Rc::<Bell>::default();
+        let rings = Rc::clone(&bell);
         let (born, priority) = (life.born, life.permit.priority());
         tokio::task::spawn_local(async move {
-            let outcome = drive(connection, keepalive, (flusher, until), &hears).await;
+            let driver = Driver {
+                connection,
+                keepalive,
+                flusher,
+                bell: rings,
+                heard: hears,
+                silence: Some(Deadline::default()),
+                until,
+            };
+            let outcome = driver.run().await;
             ended.set(true);
             // The place among the cluster's connections is free when the socket is closed, not before.
             drop(life);
@@ -130,6 +171,7 @@ impl Multiplexed {
             used: Cell::new(worker::now()),
             closed,
             heard,
+            bell,
             home: Rc::downgrade(home),
         }))
     }
@@ -143,6 +185,11 @@ impl Multiplexed {
             kind: Kind::Http2(sender, StreamGuard(Rc::clone(this))),
             reused,
         }
+    }
+
+    /// Says that a stream was opened: what was put off is due.
+    pub(super) fn has_opened(&self) {
+        self.bell.pass_on();
     }
 
     /// Whether it takes no further stream for good: it has ended, or the server said that it is going away.
@@ -184,11 +231,10 @@ impl Multiplexed {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        // Before the server's limit is known, the `h2` crate keeps the streams that may be too many.
         let most = if self.heard.get() {
             self.sender.borrow().current_max_send_streams()
         } else {
-            usize::MAX
+            MOST_UNTIL_HEARD
         };
         let most = most.min(
             self.limits
@@ -222,38 +268,51 @@ fn builder(options: &Http2Options) -> Builder {
     builder
 }
 
-/// Runs the connection until it ends or its peer does not answer any more; what it writes in one turn leaves together. A
-/// server that has not said anything until `until` does not speak HTTP/2.
-async fn drive<C>(
-    mut connection: C,
-    mut keepalive: Keepalive,
-    (flusher, until): (Flusher<Stream>, Instant),
-    heard: &Cell<bool>,
-) -> io::Result<()>
+/// A connection as its task runs it.
+struct Driver<C> {
+    connection: C,
+    keepalive: Keepalive,
+    flusher: Flusher<Io>,
+    bell: Rc<Bell>,
+    heard: Rc<Cell<bool>>,
+    /// Until the server has spoken.
+    silence: Option<Deadline>,
+    /// A server that has not sent its SETTINGS until then does not speak HTTP/2.
+    until: Instant,
+}
+
+impl<C> Driver<C>
 where
     C: Future<Output = Result<(), h2::Error>> + Unpin,
 {
-    let mut silence = Some(Deadline::default());
-    poll_fn(|cx| {
-        flusher.listen();
-        if keepalive.poll(cx).is_ready() {
+    /// Runs the connection until it ends or its peer does not answer any more.
+    async fn run(mut self) -> io::Result<()> {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    /// One turn; what it writes leaves together.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.bell.know(cx.waker());
+        self.bell.listen();
+        if self.keepalive.poll(cx).is_ready() {
             let lost = "the peer did not answer a PING in time";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, lost)));
         }
-        let state = Pin::new(&mut connection).poll(cx).map_err(io::Error::other);
-        if let Poll::Ready(Err(error)) = flusher.poll_flush(cx) {
+        let state = Pin::new(&mut self.connection).poll(&mut self.bell.context());
+        if let Poll::Ready(Err(error)) = self.flusher.poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
-        if silence.is_some() && flusher.has_read() {
-            silence = None;
-            heard.set(true);
+        // All that was read was also looked at.
+        if self.silence.is_some() && self.flusher.has_settings() {
+            self.silence = None;
+            self.heard.set(true);
         }
+        let until = self.until;
         let late = |timer: &mut Deadline| timer.poll(cx, Some(until)).is_ready();
-        if silence.as_mut().is_some_and(late) {
+        if self.silence.as_mut().is_some_and(late) {
             let what = "no HTTP/2 SETTINGS from the server";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, what)));
         }
-        state
-    })
-    .await
+        state.map_err(io::Error::other)
+    }
 }

@@ -1,5 +1,7 @@
 //! Between [`Fields`] and the `http` crate's map, which the `h2` crate speaks.
 
+mod spare;
+
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 
@@ -30,6 +32,8 @@ pub(crate) fn to_map_and<const N: usize>(
     place: Place,
 ) -> (HeaderMap, [Bytes; N]) {
     let len = texts.iter().map(|text| text.len()).sum::<usize>();
+    // Stays an allocation, as does the count of its references that comes with the first slice: the `h2` crate keeps the
+    // slices until it has encoded them, and those in HPACK's table for longer.
     let mut copy = Vec::with_capacity(fields.buffer().len() + len);
     copy.extend_from_slice(fields.buffer());
     for text in texts {
@@ -47,7 +51,7 @@ pub(crate) fn to_map_and<const N: usize>(
 
 /// `shared` begins with the buffer of `fields`.
 fn from_shared(fields: &Fields, shared: &Bytes, place: Place) -> HeaderMap {
-    let mut map = HeaderMap::with_capacity(fields.len());
+    let mut map = spare::take(fields.len());
     for (name, value) in fields.spans() {
         let known = name.known;
         let Some(name) = http_name(&name) else {
@@ -78,11 +82,12 @@ fn stays_out(known: KnownName, value: &[u8], place: Place) -> bool {
     known == ContentLength || differs && place == Place::Later && value.len() > 1
 }
 
-/// Appends all fields of `map`.
-pub fn extend_from_map(fields: &mut Fields, map: &HeaderMap) {
-    for (name, value) in map {
+/// Appends all fields of `map`, whose memory goes to the next map.
+pub fn extend_from_map(fields: &mut Fields, map: HeaderMap) {
+    for (name, value) in &map {
         fields.append_raw(name.as_str().as_bytes(), value.as_bytes());
     }
+    spare::give_back(map);
 }
 
 fn http_name(name: &FieldName<'_>) -> Option<HeaderName> {
@@ -104,7 +109,7 @@ mod tests {
         fields.append_raw(b"set-cookie", b"c=2");
         let map = to_map(&fields);
         let mut back = Fields::default();
-        extend_from_map(&mut back, &map);
+        extend_from_map(&mut back, map);
         let all: Vec<_> = back
             .iter()
             .map(|(name, value)| (name.as_bytes().to_vec(), value.to_vec()))

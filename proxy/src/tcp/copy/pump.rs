@@ -4,8 +4,8 @@ use super::pipe::Pipe;
 use super::{pinned, spliceable};
 use crate::transport::buffer::{self, Buffer, Size};
 use crate::transport::{Raw, Stream};
+use crate::worker;
 use std::io;
-use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
@@ -74,7 +74,8 @@ impl Pump {
         let turn_ends = self.moved + TURN;
         loop {
             if self.moved >= turn_ends {
-                return step_aside(cx);
+                worker::step_aside(cx);
+                return Poll::Pending;
             }
             if !matches!(self.held, Held::Nothing) {
                 ready!(self.write(cx, to)).map_err(Failed::Writing)?;
@@ -204,13 +205,6 @@ impl Pump {
             Held::Spliced { pipe, .. } => pipe.give_back(),
         }
     }
-}
-
-/// Pending, until everybody else who is ready has had a turn.
-fn step_aside<T>(cx: &mut Context<'_>) -> Poll<T> {
-    // Not a wake-up of our own, which would be served before the sockets are looked at again.
-    let others = pin!(tokio::task::yield_now());
-    others.poll(cx).map(|()| unreachable!("yields once"))
 }
 
 /// A peer that is gone already need not be told that we are done.

@@ -1,22 +1,8 @@
 use super::*;
-use crate::secret::{Certificate, Secret, SecretCell};
 use crate::transport::buffer::Size;
-use crate::transport::tls::{
-    ClientContext, ClientTls, ServerContext, ServerTls, TlsConfig, TlsParams,
-};
-use crate::transport::{ConnectOptions, Socket};
-use std::sync::Arc;
+use crate::transport::loopback::{pair, tls_pair};
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-
-/// A connected pair over loopback: our end as a stream, their end as they would use it.
-async fn pair() -> (Stream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (theirs, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
-    let ours = Socket::new(Raw::Tcp(accepted.unwrap().0));
-    (Stream::Plain(ours), theirs.unwrap())
-}
+use tokio::net::TcpStream;
 
 fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut rng = fastrand::Rng::with_seed(seed);
@@ -61,37 +47,6 @@ async fn every_byte_arrives_in_order_in_both_directions() {
     assert!(at_client == response, "the response was altered");
     assert_eq!(moved.to_upstream, 6_000_000);
     assert_eq!(moved.to_downstream, 5_000_001);
-}
-
-/// Both ends of a TLS connection over loopback. Neither verifies the other: bytes are what matters here.
-async fn tls_pair() -> (Stream, Stream) {
-    let made = rcgen::generate_simple_self_signed(Vec::new()).unwrap();
-    let key = made.signing_key.serialize_pem();
-    let certificate = Certificate::from_pem(made.cert.pem().as_bytes(), key.as_bytes()).unwrap();
-    let cell = SecretCell::fixed("default", Secret::Certificate(Arc::new(certificate)));
-    let common = |certificates| TlsConfig {
-        certificates,
-        validation: None,
-        alpn: Vec::new(),
-        params: TlsParams::default(),
-    };
-    let server = ServerContext::new(ServerTls {
-        common: common(vec![Arc::new(cell)]),
-        require_client_certificate: false,
-    });
-    let client = ClientContext::new(ClientTls {
-        common: common(Vec::new()),
-        sni: None,
-        verify_server_name: false,
-    });
-    let (Stream::Plain(accepted), connected) = pair().await else {
-        unreachable!("pairs are plain");
-    };
-    let (server, client) = (server.unwrap(), client.unwrap());
-    let options = ConnectOptions::default();
-    let connecting = client.connect(Socket::new(Raw::Tcp(connected)), &options);
-    let (client, server) = tokio::join!(connecting, server.accept(accepted));
-    (client.unwrap().0, server.unwrap().0)
 }
 
 #[tokio::test]

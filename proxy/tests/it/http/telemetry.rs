@@ -8,7 +8,7 @@ use tulle_proxy::telemetry::istio::Workload;
 use xds_proto::pb::envoy::config::core::v3::Node;
 use xds_proto::protobuf_struct;
 
-use super::harness::{Client, Proxy, run, start_with, upstream};
+use super::harness::{Client, Proxy, TO_WEB, run, start_edited, start_with, upstream};
 
 const CLIENT: &str = "spiffe://cluster.local/ns/shop/sa/web";
 const SERVER: &str = "spiffe://cluster.local/ns/store/sa/api";
@@ -235,5 +235,25 @@ fn a_server_without_tls_is_named_by_its_endpoint_and_told_nothing() {
         ] {
             assert!(source.contains(part), "{part} in {source}");
         }
+    });
+}
+
+#[test]
+fn a_response_that_breaks_off_within_its_trailers_is_logged_without_their_status() {
+    run(async {
+        let web = upstream(|_, mut server| async move {
+            server.until("\r\n\r\n").await;
+            let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+            // The empty line behind the trailers does not come.
+            let body = "2\r\nhi\r\n0\r\ngrpc-status: 0\r\n";
+            server.send(&[head, body].concat()).await;
+        })
+        .await;
+        let text = |text: String| text.replace("%UPSTREAM_CLUSTER%", "%GRPC_STATUS_NUMBER%");
+        let proxy = start_edited(text, TO_WEB, &[("web", &[web], "")]).await;
+        let mut client = Client::connect(proxy.addr).await;
+        client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        client.rest().await;
+        assert_eq!(proxy.log(1).await, "GET / 200 UC 2 -\n");
     });
 }

@@ -8,8 +8,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::task::coop::has_budget_remaining;
 
+use super::bell::Bell;
+use super::opening::Opening;
 use crate::transport::buffer::{ReadAhead as Queue, Size};
 
 /// The I/O that the `h2` crate gets.
@@ -29,10 +30,12 @@ struct Inner<IO> {
     sent: u64,
     /// `io` has taken bytes and has not said since that all of them are sent: under TLS they may wait in there.
     unsent: bool,
-    /// The other side has sent something.
-    read: bool,
-    /// In a turn of the driver: whether nothing more was there to read, so that nobody needs to ask again.
-    dry: Option<bool>,
+    /// What the other side began with, if it is a server.
+    opening: Opening,
+    /// There was nothing more to read. Until the bell rings nobody needs to ask again: whoever says that there is nothing
+    /// now, for whatever reason, wakes the one who asked when it is worth another try.
+    dry: bool,
+    bell: Bell,
 }
 
 /// Splits `io` into the part that the `h2` crate gets and the part that its driver keeps.
@@ -42,8 +45,9 @@ pub(crate) fn coalesce<IO>(io: IO) -> (Coalesced<IO>, Flusher<IO>) {
         queue: Queue::default(),
         sent: 0,
         unsent: false,
-        read: false,
-        dry: None,
+        opening: Opening::default(),
+        dry: false,
+        bell: Bell::default(),
     }));
     (Coalesced(Rc::clone(&inner)), Flusher(inner))
 }
@@ -89,19 +93,14 @@ impl<IO: AsyncWrite + Unpin> Flusher<IO> {
         }
     }
 
-    /// Begins a turn of the driver, with one waker to its end.
-    pub(crate) fn listen(&self) {
-        self.0.borrow_mut().dry = Some(false);
-    }
-
     /// Bytes that the socket has taken.
     pub(crate) fn sent(&self) -> u64 {
         self.0.borrow().sent
     }
 
-    /// Whether the other side has sent anything yet.
-    pub(crate) fn has_read(&self) -> bool {
-        self.0.borrow().read
+    /// Whether the SETTINGS of the other side have come, which is a server.
+    pub(crate) fn has_settings(&self) -> bool {
+        self.0.borrow().opening.is_whole()
     }
 }
 
@@ -111,17 +110,17 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Coalesced<IO> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut inner = self.0.borrow_mut();
-        if inner.dry == Some(true) {
+        let inner = &mut *self.0.borrow_mut();
+        inner.bell.know(cx.waker());
+        if inner.dry && !inner.bell.has_rung() {
             return Poll::Pending;
         }
+        inner.bell.listen();
         let before = buf.filled().len();
-        let outcome = Pin::new(&mut inner.io).poll_read(cx, buf);
-        // A reader that has had its share of the thread is told to wait although there may be more.
-        let dry = outcome.is_pending() && has_budget_remaining();
-        inner.dry = inner.dry.map(|_| dry);
+        let outcome = Pin::new(&mut inner.io).poll_read(&mut inner.bell.context(), buf);
+        inner.dry = outcome.is_pending();
         ready!(outcome)?;
-        inner.read |= buf.filled().len() > before;
+        inner.opening.look(&buf.filled()[before..]);
         Poll::Ready(Ok(()))
     }
 }

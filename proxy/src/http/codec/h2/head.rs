@@ -23,10 +23,10 @@ pub(crate) enum InvalidRequest {
 
 /// Fills `head`, which must be empty.
 pub(crate) fn read_request(
-    parts: &request::Parts,
+    parts: request::Parts,
     head: &mut RequestHead,
 ) -> Result<(), InvalidRequest> {
-    head.method = parts.method.clone();
+    head.method = parts.method;
     head.version = Version::Http2;
     if parts.uri.scheme() == Some(&HttpScheme::HTTPS) {
         head.scheme = Scheme::Https;
@@ -46,15 +46,12 @@ pub(crate) fn read_request(
         authority(named.or(host).unwrap_or_default()).map_err(|_| InvalidRequest::Authority)?;
     head.set_authority(name);
     match parts.uri.path_and_query() {
-        Some(path) if is_path(&parts.method, path.as_str()) => head.set_path(path.as_str()),
+        Some(path) if is_path(&head.method, path.as_str()) => head.set_path(path.as_str()),
         Some(_) => return Err(InvalidRequest::Path),
-        None if parts.method == Method::CONNECT => {}
+        None if head.method == Method::CONNECT => {}
         None => return Err(InvalidRequest::Path),
     }
-    for (name, value) in &parts.headers {
-        head.fields
-            .append_raw(name.as_str().as_bytes(), value.as_bytes());
-    }
+    map::extend_from_map(&mut head.fields, parts.headers);
     if head.fields.has(KnownName::Connection) || head.fields.has(KnownName::TransferEncoding) {
         return Err(InvalidRequest::ConnectionField);
     }
@@ -104,10 +101,10 @@ pub(crate) fn write_request(head: &RequestHead, place: Place) -> Option<Request<
 }
 
 /// Fills `head`, which must be empty.
-pub(crate) fn read_response(parts: &response::Parts, head: &mut ResponseHead) {
+pub(crate) fn read_response(parts: response::Parts, head: &mut ResponseHead) {
     head.status = parts.status;
     head.version = Version::Http2;
-    map::extend_from_map(&mut head.fields, &parts.headers);
+    map::extend_from_map(&mut head.fields, parts.headers);
     head.fields.remove_known(KnownName::Connection);
     head.fields.remove_known(KnownName::TransferEncoding);
 }
@@ -127,7 +124,7 @@ mod tests {
 
     fn read(request: Request<()>) -> Result<RequestHead, InvalidRequest> {
         let mut head = RequestHead::default();
-        read_request(&request.into_parts().0, &mut head).map(|()| head)
+        read_request(request.into_parts().0, &mut head).map(|()| head)
     }
 
     #[test]

@@ -89,12 +89,12 @@ impl Stream {
         };
         // Pending means that no head of either kind is there.
         if let Some(informational) = ready!(response.poll_informational(cx)) {
-            head::read_response(&informational?.into_parts().0, head);
+            head::read_response(informational?.into_parts().0, head);
             return Poll::Ready(Ok(()));
         }
         let response = ready!(std::pin::Pin::new(response).poll(cx))?;
         let (parts, recv) = response.into_parts();
-        head::read_response(&parts, head);
+        head::read_response(parts, head);
         self.read = recv.is_end_stream();
         self.recv = Some(recv);
         self.role = Role::Open;
@@ -139,7 +139,7 @@ impl Stream {
             return Poll::Ready(data.map(Some));
         }
         if let Some(trailers) = ready!(recv.poll_trailers(cx))? {
-            map::extend_from_map(&mut self.trailers, &trailers);
+            map::extend_from_map(&mut self.trailers, trailers);
         }
         self.read = true;
         Poll::Ready(Ok(None))

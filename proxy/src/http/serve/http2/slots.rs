@@ -6,9 +6,15 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use crate::http::deadline::Deadline;
 
 /// Slots without a stream that a connection keeps while it is busy.
 const KEPT: usize = 64;
+
+/// A connection on which no stream has ended for so long keeps no memory for more streams than there are.
+const REST: Duration = Duration::from_secs(1);
 
 /// The slots of one connection, whose streams are `W`.
 pub(super) struct Slots<F, W> {
@@ -20,6 +26,7 @@ pub(super) struct Slots<F, W> {
     /// Those that were polled last, kept for its memory.
     turn: Vec<usize>,
     ready: Arc<Ready>,
+    rest: Deadline,
 }
 
 struct Slot<F, W> {
@@ -51,6 +58,7 @@ impl<F: Future<Output = ()>, W> Slots<F, W> {
             vacant: Vec::new(),
             turn: Vec::new(),
             ready: Arc::default(),
+            rest: Deadline::default(),
         }
     }
 
@@ -64,13 +72,11 @@ impl<F: Future<Output = ()>, W> Slots<F, W> {
         !self.ready.lock().queue.is_empty()
     }
 
-    /// Whether slots are kept that serve no stream.
-    pub(super) fn has_free(&self) -> bool {
-        !self.free.is_empty()
-    }
-
-    /// Lets go of the slots that serve no stream.
-    pub(super) fn shrink(&mut self) {
+    /// Lets go of the slots that serve no stream, once none has ended for a while since `last`.
+    pub(super) fn rest(&mut self, cx: &mut Context<'_>, last: Instant) {
+        if self.free.is_empty() || self.rest.poll(cx, Some(last + REST)).is_pending() {
+            return;
+        }
         for at in self.free.drain(..) {
             self.all[at] = None;
             self.vacant.push(at);
@@ -144,7 +150,7 @@ impl<F: Future<Output = ()>, W> Slots<F, W> {
         } else {
             self.free.push(at);
         }
-        *self.ready.lock().quiet(at) = true;
+        self.ready.lock().hush(at);
     }
 }
 
@@ -162,9 +168,21 @@ struct Woken {
 }
 
 impl Woken {
-    fn add(&mut self, at: usize) {
-        if !std::mem::replace(self.quiet(at), true) {
+    /// Queues a slot that is not quiet. Says whether it is the first.
+    fn add(&mut self, at: usize) -> bool {
+        let heard = !std::mem::replace(self.quiet(at), true);
+        if heard {
             self.queue.push(at);
+        }
+        heard && self.queue.len() == 1
+    }
+
+    /// A slot need not run any more, not even where something has woken it during its last run.
+    fn hush(&mut self, at: usize) {
+        if std::mem::replace(self.quiet(at), true)
+            && let Some(place) = self.queue.iter().rposition(|queued| *queued == at)
+        {
+            self.queue.remove(place);
         }
     }
 
@@ -208,8 +226,8 @@ impl Wake for Bell {
 
     fn wake_by_ref(self: &Arc<Self>) {
         let mut woken = self.ready.lock();
-        let first = woken.queue.is_empty();
-        woken.add(self.at);
+        // A stream that has ended is still told of what becomes of it; that is no reason to run.
+        let first = woken.add(self.at);
         let task = if first { woken.task.clone() } else { None };
         drop(woken);
         if let Some(task) = task {
@@ -219,75 +237,4 @@ impl Wake for Bell {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::RefCell;
-    use std::future::poll_fn;
-
-    use tokio::sync::Notify;
-
-    use super::*;
-
-    /// Serves streams that are over at once, but those that wait for a word.
-    async fn serve(desk: Rc<Desk<u32>>, served: &RefCell<Vec<u32>>, word: &Notify) {
-        loop {
-            let stream = poll_fn(|_| desk.poll_next()).await;
-            if stream >= 100 {
-                word.notified().await;
-            }
-            served.borrow_mut().push(stream);
-        }
-    }
-
-    fn context() -> Context<'static> {
-        Context::from_waker(Waker::noop())
-    }
-
-    #[test]
-    fn a_slot_serves_one_stream_after_the_other() {
-        let (served, word) = (RefCell::default(), Notify::new());
-        let mut slots = Slots::new();
-        for stream in [1, 2] {
-            slots.give(stream, |desk| serve(desk, &served, &word));
-            assert_eq!(slots.busy(), 1);
-            assert!(slots.are_ready() && slots.poll(&context()));
-            assert_eq!((slots.busy(), slots.all.len()), (0, 1));
-        }
-        assert_eq!(*served.borrow(), [1, 2]);
-    }
-
-    #[test]
-    fn a_stream_that_waits_is_run_again_when_it_is_woken() {
-        let (served, word) = (RefCell::default(), Notify::new());
-        let mut slots = Slots::new();
-        for stream in [100, 1] {
-            slots.give(stream, |desk| serve(desk, &served, &word));
-        }
-        assert!(slots.poll(&context()));
-        assert_eq!((served.borrow().as_slice(), slots.busy()), (&[1][..], 1));
-        assert!(!slots.are_ready() && !slots.poll(&context()));
-        word.notify_one();
-        assert!(slots.poll(&context()));
-        assert_eq!(
-            (served.borrow().as_slice(), slots.busy()),
-            (&[1, 100][..], 0)
-        );
-    }
-
-    #[test]
-    fn slots_without_a_stream_can_be_let_go_and_come_back() {
-        let (served, word) = (RefCell::default(), Notify::new());
-        let mut slots = Slots::new();
-        for stream in [100, 1] {
-            slots.give(stream, |desk| serve(desk, &served, &word));
-        }
-        slots.poll(&context());
-        slots.shrink();
-        assert!(!slots.has_free() && slots.busy() == 1);
-        slots.give(2, |desk| serve(desk, &served, &word));
-        word.notify_one();
-        slots.poll(&context());
-        slots.shrink();
-        assert_eq!((slots.busy(), slots.all.len()), (0, 0));
-        assert_eq!(served.borrow().len(), 3);
-    }
-}
+mod tests;
