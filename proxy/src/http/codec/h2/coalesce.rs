@@ -172,9 +172,26 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Coalesced<IO> {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::task::coop::{consume_budget, has_budget_remaining};
 
     use super::*;
+
+    /// Has nothing to read, and keeps who asks.
+    struct Silent(Rc<RefCell<Vec<Waker>>>);
+
+    impl AsyncRead for Silent {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            self.0.borrow_mut().push(cx.waker().clone());
+            Poll::Pending
+        }
+    }
 
     #[tokio::test]
     async fn writes_leave_together_when_the_driver_flushes() {
@@ -206,6 +223,44 @@ mod tests {
         flushed.expect("sent");
         read.expect("read");
         assert_eq!(all, [7; 100]);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_has_had_its_share_asks_again_although_nothing_more_comes() {
+        let (ours, mut theirs) = tokio::io::duplex(16);
+        let (mut io, _flusher) = coalesce(ours);
+        theirs.write_all(b"one").await.expect("sent");
+        let mut first = true;
+        let read = std::future::poll_fn(|cx| {
+            while first && has_budget_remaining() {
+                let _ = std::pin::pin!(consume_budget()).poll(cx);
+            }
+            first = false;
+            let mut room = [0; 16];
+            let mut buf = ReadBuf::new(&mut room);
+            let read = Pin::new(&mut io).poll_read(cx, &mut buf);
+            read.map_ok(|()| buf.filled().to_vec())
+        });
+        let patience = std::time::Duration::from_secs(30);
+        let read = tokio::time::timeout(patience, read).await;
+        assert_eq!(read.expect("it asks again").expect("open"), b"one");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_again_before_the_io_says_that_there_is_something() {
+        let asked = Rc::<RefCell<Vec<Waker>>>::default();
+        let (mut io, _flusher) = coalesce(Silent(Rc::clone(&asked)));
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        for round in 1..=3 {
+            for _ in 0..3 {
+                let mut room = [0; 16];
+                let mut buf = ReadBuf::new(&mut room);
+                assert!(Pin::new(&mut io).poll_read(&mut cx, &mut buf).is_pending());
+            }
+            let asked = asked.borrow();
+            assert_eq!(asked.len(), round);
+            asked[round - 1].wake_by_ref();
+        }
     }
 
     #[tokio::test]
