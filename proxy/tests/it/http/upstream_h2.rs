@@ -35,7 +35,7 @@ async fn server(ended: mpsc::Sender<()>) -> SocketAddr {
 
 async fn get(client: &mut Client) {
     client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    let all = client.until("fine").await;
+    let all = client.until("fine\r\n0\r\n\r\n").await;
     assert!(all.starts_with("HTTP/1.1 200 OK\r\n"), "{all}");
 }
 
