@@ -6,6 +6,8 @@
 mod busy;
 mod channel;
 mod connect;
+#[cfg(test)]
+mod fixture;
 mod multiplexed;
 mod stats;
 mod waiting;

@@ -87,13 +87,14 @@ impl StreamGuard {
         &self.0
     }
 
-    /// Ends a stream whose messages have both passed whole. The `h2` crate wakes the task of its connection for that, which
-    /// matters to other streams and to connections that are about to end. For others it would be a run for nothing, and a
-    /// third one per exchange where there is one at a time: it is put off until the next stream needs one, or until the
-    /// connection is let go.
+    /// Ends a stream. The `h2` crate wakes the task of its connection for that, which matters to other streams, to a stream
+    /// that breaks off and to a connection that is about to end. Else it would be a run for nothing, and a third one per
+    /// exchange where there is one at a time: it is put off until the next stream needs one, or until the connection is
+    /// let go.
     pub(super) fn end(self, stream: Stream) {
         let connection = &self.0;
-        let quiet = connection.streams.get() == 1 && !connection.is_closed();
+        let whole = stream.is_read() && stream.is_written();
+        let quiet = whole && connection.streams.get() == 1 && !connection.is_closed();
         if quiet {
             connection.bell.hold();
         }
@@ -302,7 +303,7 @@ where
         if let Poll::Ready(Err(error)) = self.flusher.poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
-        // All that was read was also looked at.
+        // The `h2` crate has taken what was read before, unless it waits for room to write.
         if self.silence.is_some() && self.flusher.has_settings() {
             self.silence = None;
             self.heard.set(true);
@@ -316,3 +317,6 @@ where
         state.map_err(io::Error::other)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,70 +1,17 @@
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::Poll;
 
 use ::http::Method;
 use tokio::io::{AsyncWrite as _, AsyncWriteExt as _};
 use tokio::task::coop::unconstrained;
-use xds_proto::pb::envoy::config::cluster::v3 as pb;
 
 use super::*;
-use crate::cluster::config::ClusterConfig;
-use crate::cluster::endpoint::EndpointFacts;
-use crate::cluster::{Cluster, Endpoint};
-use crate::config::not_honoured::NotHonouredFields;
-use crate::config::wire::Conversion;
+use crate::cluster::pool::fixture::{facts, life, pools};
 use crate::http::codec::buffers::Buffers;
 use crate::http::codec::h1::HeadLimits;
 use crate::http::head::{Fields, ResponseHead};
-use crate::http::route::Routes;
-use crate::secret::Secrets;
-use crate::telemetry::metrics::Registry;
-use crate::transport::Address;
 use crate::transport::loopback::tls_pair;
-
-/// A cluster of one endpoint.
-fn pools() -> (Rc<ClusterPool>, Rc<EndpointPool>) {
-    let (secrets, routes) = (Secrets::new(), Routes::new());
-    let cx = Conversion {
-        secrets: &secrets,
-        routes: &routes,
-        notes: NotHonouredFields::of("cluster", "test"),
-    };
-    let message = pb::Cluster {
-        name: "test".into(),
-        ..pb::Cluster::default()
-    };
-    let config = ClusterConfig::from_proto(message, Bytes::new(), cx);
-    let cluster = Arc::new(Cluster::new(config.expect("a valid cluster").0));
-    let registry = Registry::new();
-    let cluster = ClusterPool::new(cluster, &registry, registry.shard(), Buffers::new());
-    let at = Address::Ip(SocketAddr::from(([127, 0, 0, 1], 1)));
-    let endpoint = cluster.endpoint(&Arc::new(Endpoint::new(EndpointFacts::at(at))));
-    (cluster, endpoint)
-}
-
-fn ticket(cluster: &ClusterPool) -> Box<Ticket> {
-    let permit = cluster
-        .cluster
-        .breakers
-        .acquire_connection(Priority::Default);
-    let facts = UpstreamFacts {
-        local: None,
-        remote: None,
-        tls: None,
-        heard: Heard::default(),
-    };
-    Box::new(Ticket {
-        facts: Rc::new(facts),
-        life: Life {
-            born: worker::now(),
-            permit: permit.expect("no limit"),
-            _open: OpenCount::new(cluster.stats.upstream_cx_active, &cluster.shard),
-        },
-        requests: 1,
-    })
-}
 
 /// Writes until TLS holds what the socket does not take.
 async fn fill(stream: &mut Stream) {
@@ -103,10 +50,12 @@ async fn a_connection_on_which_something_of_a_request_is_unsent_in_tls_serves_no
             .await
             .expect("a response");
         assert!(connection.is_read() && connection.is_written() && !connection.has_input());
-        let (lease, leg) = (
-            Lease::Http1(ticket(&cluster)),
-            Leg::Http1(Box::new(connection)),
-        );
+        let ticket = Box::new(Ticket {
+            facts: facts(),
+            life: life(&cluster),
+            requests: 1,
+        });
+        let (lease, leg) = (Lease::Http1(ticket), Leg::Http1(Box::new(connection)));
         lease.give_back(leg, &pool, &cluster, true);
         assert_eq!(pool.is_empty(), full);
     }

@@ -3,6 +3,12 @@
 /// The type of SETTINGS frames (RFC 9113 section 6.5).
 const SETTINGS: u8 = 4;
 
+/// The flag of SETTINGS that only acknowledge those of the other side.
+const ACK: u8 = 1;
+
+/// The bit before the identifier of a stream, which means nothing.
+const RESERVED: u32 = 1 << 31;
+
 /// Bytes of a frame's head (RFC 9113 section 4.1).
 const HEAD: usize = 9;
 
@@ -30,12 +36,15 @@ impl Opening {
             let more = bytes.len().min(HEAD - *count);
             head[*count..*count + more].copy_from_slice(&bytes[..more]);
             (*count, bytes) = (*count + more, &bytes[more..]);
-            let [high, middle, low, kind, ..] = *head;
+            let [high, middle, low, kind, flags, stream @ ..] = *head;
             if *count < HEAD {
                 return;
             }
+            let own = flags & ACK == 0 && u32::from_be_bytes(stream) & !RESERVED == 0;
             *self = match kind {
-                SETTINGS => Self::Settings(u32::from_be_bytes([0, high, middle, low]) as usize),
+                SETTINGS if own => {
+                    Self::Settings(u32::from_be_bytes([0, high, middle, low]) as usize)
+                }
                 _ => Self::Other,
             };
         }
@@ -74,9 +83,13 @@ mod tests {
 
     #[test]
     fn another_first_frame_is_never_taken_for_settings() {
-        let mut opening = Opening::default();
-        opening.look(&FRAMES[15..]);
-        opening.look(&FRAMES);
-        assert!(!opening.is_whole());
+        let acknowledgement = [0, 0, 0, 4, 1, 0, 0, 0, 0];
+        let of_a_stream = [0, 0, 0, 4, 0, 0, 0, 0, 1];
+        for first in [&FRAMES[15..], &acknowledgement, &of_a_stream] {
+            let mut opening = Opening::default();
+            opening.look(first);
+            opening.look(&FRAMES);
+            assert!(!opening.is_whole(), "{first:?}");
+        }
     }
 }
