@@ -70,9 +70,10 @@ impl Size {
         }
     }
 
-    /// What suits the next read where the last one brought so many bytes.
+    /// What suits the next read where the last one brought so many bytes: three quarters of the usual are bulk, since TLS has
+    /// room for three full records in that.
     pub(crate) const fn after(last: usize) -> Self {
-        if last >= Self::Usual.bytes() {
+        if last >= Self::Usual.bytes() / 4 * 3 {
             Self::Large
         } else {
             Self::Usual
@@ -113,9 +114,20 @@ impl Buffer {
         &self.room[self.start..self.end]
     }
 
+    /// What is there, to be changed in place.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.room[self.start..self.end]
+    }
+
     /// Whether nothing is there.
     pub(crate) fn is_empty(&self) -> bool {
         self.start == self.end
+    }
+
+    /// Moves what is there to the front, so that all that is left is room behind it.
+    fn make_room(&mut self) {
+        self.room.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
     }
 
     /// Room behind what is there; what is in it is arbitrary.
@@ -144,6 +156,32 @@ impl ReadAhead {
     /// What is there.
     pub(crate) fn bytes(&self) -> &[u8] {
         self.0.as_ref().map_or(&[], |buffer| buffer.bytes())
+    }
+
+    /// What is there, to be changed in place.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        self.0.as_mut().map_or(&mut [], |buffer| buffer.bytes_mut())
+    }
+
+    /// Makes room behind what is there where less than `wanted` is left: by moving it to the front, or into a large buffer where
+    /// `size` says so or it takes up the whole of this one.
+    pub(crate) fn make_room(&mut self, wanted: usize, size: Size) {
+        let Some(buffer) = &mut self.0 else {
+            return;
+        };
+        if buffer.spare().len() >= wanted {
+            return;
+        }
+        let fills_it = buffer.bytes().len() + wanted > buffer.room.len();
+        if buffer.size() == Size::Usual && (size == Size::Large || fills_it) {
+            let mut large = take(Size::Large);
+            let bytes = buffer.bytes();
+            large.spare()[..bytes.len()].copy_from_slice(bytes);
+            large.filled(bytes.len());
+            give_back(std::mem::replace(buffer, large));
+        } else {
+            buffer.make_room();
+        }
     }
 
     /// Whether nothing is there.
@@ -226,8 +264,31 @@ mod tests {
     }
 
     #[test]
-    fn only_a_read_that_fills_the_usual_buffer_calls_for_a_large_one() {
-        let full = Size::Usual.bytes();
+    fn room_is_made_behind_what_is_there_and_nothing_is_lost() {
+        let usual = Size::Usual.bytes();
+        let mut ahead = ReadAhead::default();
+        ahead.make_room(1, Size::Usual);
+        assert!(ahead.is_empty());
+        let room = ahead.spare(Size::Usual);
+        room[..usual - 2].fill(0);
+        room[usual - 2..].copy_from_slice(b"hi");
+        ahead.filled(usual);
+        ahead.consume(usual - 2);
+        ahead.make_room(usual - 2, Size::Usual);
+        assert_eq!(ahead.bytes(), b"hi");
+        assert_eq!(ahead.spare(Size::Usual).len(), usual - 2);
+        ahead.make_room(usual - 1, Size::Usual);
+        assert_eq!(ahead.bytes(), b"hi");
+        assert_eq!(
+            ahead.spare(Size::Usual).len(),
+            Size::Large.bytes() - 2,
+            "it did not fit in the usual buffer"
+        );
+    }
+
+    #[test]
+    fn only_a_read_that_nearly_fills_the_usual_buffer_calls_for_a_large_one() {
+        let full = Size::Usual.bytes() / 4 * 3;
         assert_eq!(Size::after(full - 1), Size::Usual);
         assert_eq!(Size::after(full), Size::Large);
     }

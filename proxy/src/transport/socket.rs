@@ -20,7 +20,7 @@ pub struct Socket {
 enum Reads {
     /// What the reader asks for.
     AsAsked,
-    /// A buffer of this size: TLS asks for 4 KiB at a time, and reading more below it saves system calls.
+    /// A buffer of this size: many records, or frames, in one system call.
     Ahead(Size),
 }
 
@@ -52,6 +52,28 @@ impl Socket {
     /// From now on reads more than it is asked for.
     pub(crate) fn read_ahead(&mut self) {
         self.reads = Reads::Ahead(Size::Usual);
+    }
+
+    /// What was read ahead, for TLS to look at.
+    pub(super) fn ahead(&self) -> &ReadAhead {
+        &self.ahead
+    }
+
+    /// What was read ahead, for TLS to open in place.
+    pub(super) fn ahead_mut(&mut self) -> &mut ReadAhead {
+        &mut self.ahead
+    }
+
+    /// Reads behind what is there, making room for `wanted` bytes first where there are less.
+    pub(super) fn poll_fill_behind(
+        &mut self,
+        cx: &mut Context<'_>,
+        wanted: usize,
+    ) -> Poll<io::Result<usize>> {
+        if let Reads::Ahead(size) = self.reads {
+            self.ahead.make_room(wanted, size);
+        }
+        self.poll_fill(cx)
     }
 
     /// Reads more bytes ahead; returns how many came, 0 at the end of the stream.

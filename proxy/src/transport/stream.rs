@@ -1,8 +1,10 @@
 //! A connection as its user sees it: bytes in, bytes out, and what TLS found out about the other side.
 
+use super::buffer::Size;
 use super::peer::PeerIdentity;
 use super::raw::Raw;
 use super::socket::Socket;
+use super::tls::TlsStream;
 use crate::drain;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -10,7 +12,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::TlsStream;
 
 /// A plain or TLS connection in either direction.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub enum Stream {
     /// Bytes as they are on the wire.
     Plain(Socket),
     /// Bytes inside TLS.
-    Tls(Box<TlsStream<Socket>>),
+    Tls(Box<TlsStream>),
 }
 
 /// What the handshake agreed on and proved.
@@ -60,7 +61,7 @@ impl Stream {
     pub fn socket(&self) -> &Socket {
         match self {
             Stream::Plain(socket) => socket,
-            Stream::Tls(tls) => tls.get_ref().0,
+            Stream::Tls(tls) => tls.socket(),
         }
     }
 
@@ -69,15 +70,11 @@ impl Stream {
         self.socket().raw()
     }
 
-    /// From now on takes this many bytes at once, no less and no more, where TLS seals them and the socket may not take
-    /// them all.
-    pub(crate) fn take_at_once(&mut self, bytes: usize) {
+    /// How many bytes of a buffer of this size to write at once: what TLS seals into full records that fit in such a buffer.
+    pub(crate) fn at_once(&self, size: Size) -> usize {
         match self {
-            Stream::Plain(_) => {}
-            Stream::Tls(tls) => match tls.as_mut() {
-                TlsStream::Client(client) => client.get_mut().1.set_buffer_limit(Some(bytes)),
-                TlsStream::Server(server) => server.get_mut().1.set_buffer_limit(Some(bytes)),
-            },
+            Stream::Plain(_) => size.bytes(),
+            Stream::Tls(_) => TlsStream::at_once(size),
         }
     }
 
@@ -94,14 +91,7 @@ impl Stream {
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Stream::Plain(socket) => socket.poll_read_ready(cx),
-            Stream::Tls(tls) => {
-                let (socket, session) = tls.get_ref();
-                if session.wants_read() {
-                    socket.poll_read_ready(cx)
-                } else {
-                    Poll::Ready(Ok(()))
-                }
-            }
+            Stream::Tls(tls) => tls.poll_read_ready(cx),
         }
     }
 }

@@ -5,10 +5,16 @@ mod built;
 pub(crate) mod certificate;
 mod client;
 pub mod config;
+mod handshake;
+mod legacy;
+mod library;
 mod params;
 pub(crate) mod proto;
+mod record;
 pub mod san;
 mod server;
+mod session;
+mod stream;
 mod verify;
 
 #[cfg(test)]
@@ -18,8 +24,10 @@ pub use client::ClientContext;
 pub use config::{ClientTls, ServerTls, TlsConfig, TlsParams, TlsVersion, Validation};
 pub use san::{SanKind, SanMatcher, TextMatch};
 pub use server::ServerContext;
+pub use stream::TlsStream;
 
 use crate::transport::{PeerIdentity, Socket, Stream, TlsFacts};
+use library::Role;
 use rustls::CommonState;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -74,13 +82,16 @@ pub enum TlsError {
     Handshake(#[source] std::io::Error),
 }
 
-/// Wraps an established session: what it agreed on and who the other side is.
+/// Wraps a connection whose handshake is over: what it agreed on and who the other side is.
 fn established(
-    stream: tokio_rustls::TlsStream<Socket>,
+    role: Role,
+    socket: Socket,
     sni: Option<Box<str>>,
     config: &TlsConfig,
 ) -> Result<(Stream, Rc<TlsFacts>), TlsError> {
-    let facts = facts(stream.get_ref().1, sni, config)?;
+    let facts = facts(role.common(), sni, config)?;
+    let stream = TlsStream::new(role, socket)
+        .map_err(|error| TlsError::Handshake(std::io::Error::other(error)))?;
     Ok((Stream::Tls(Box::new(stream)), Rc::new(facts)))
 }
 

@@ -149,9 +149,8 @@ impl Pump {
         to: &mut Stream,
     ) -> Poll<io::Result<usize>> {
         let size = Size::after(self.last);
-        to.take_at_once(size.bytes());
         let mut buffer = buffer::take(size);
-        let mut into = ReadBuf::new(buffer.spare());
+        let mut into = ReadBuf::new(&mut buffer.spare()[..to.at_once(size)]);
         let polled = pinned(from).poll_read(cx, &mut into);
         let count = into.filled().len();
         if !matches!(polled, Poll::Ready(Ok(()))) {

@@ -115,7 +115,6 @@ async fn a_bulk_transfer_lets_others_have_a_turn() {
 async fn after_bulk_tls_holds_no_more_than_before() {
     let (mut from, mut client) = pair().await;
     let (mut near, _far) = tls_pair().await;
-    near.take_at_once(Size::Large.bytes());
     client.write_all(b"-").await.unwrap();
     let mut pump = pump::Pump::default();
     poll_fn(|cx| {

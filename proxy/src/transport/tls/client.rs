@@ -2,17 +2,19 @@
 
 use super::built::Built;
 use super::config::ClientTls;
+use super::handshake::{Agreed, agree};
+use super::library::Role;
 use super::verify::Verifier;
 use super::{InvalidTls, TlsError, established, params};
 use crate::secret::Certificate;
 use crate::transport::{ConnectOptions, Socket, Stream, TlsFacts};
-use rustls::client::{ResolvesClientCert, Resumption};
+use rustls::client::{ResolvesClientCert, Resumption, UnbufferedClientConnection};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
 use rustls_pki_types::{IpAddr, Ipv4Addr, ServerName};
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use tokio_rustls::TlsConnector;
 
 /// Starts TLS as one configuration and its current secrets say. Rebuilt when a secret changes, never per connection.
 #[derive(Debug)]
@@ -57,16 +59,18 @@ impl ClientContext {
         let sni = options.sni.as_ref().or(self.config.sni.as_ref());
         let name = server_name(sni)?;
         socket.read_ahead();
-        let connector = TlsConnector::from(library);
-        let handshake = match &options.alpn {
-            Some(alpn) => connector
-                .with_alpn(alpn.iter().map(|name| name.to_vec()).collect())
-                .connect(name, socket),
-            None => connector.connect(name, socket),
+        let client = match &options.alpn {
+            Some(alpn) => {
+                let alpn = alpn.iter().map(|name| name.to_vec()).collect();
+                UnbufferedClientConnection::new_with_alpn(library, name, alpn)
+            }
+            None => UnbufferedClientConnection::new(library, name),
         };
-        let stream = handshake.await.map_err(TlsError::Handshake)?;
+        let client = client.map_err(|error| TlsError::Handshake(io::Error::other(error)))?;
+        let agreed = agree(Role::Client(client), socket).await;
+        let Agreed { role, socket, .. } = agreed.map_err(TlsError::Handshake)?;
         let sni = sni.map(|name| Box::from(&**name));
-        established(stream.into(), sni, &self.config.common)
+        established(role, socket, sni, &self.config.common)
     }
 
     fn build(&self) -> Result<ClientConfig, TlsError> {
@@ -87,6 +91,8 @@ impl ClientContext {
         library.alpn_protocols = common.alpn.iter().map(|name| name.to_vec()).collect();
         // A resumed session skips the verifier, so that an identity which is no longer believed would live on.
         library.resumption = Resumption::disabled();
+        // For our own records of TLS 1.3.
+        library.enable_secret_extraction = true;
         Ok(library)
     }
 }

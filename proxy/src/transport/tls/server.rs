@@ -2,18 +2,33 @@
 
 use super::built::Built;
 use super::config::ServerTls;
+use super::handshake::{Agreed, agree};
+use super::library::Role;
 use super::verify::Verifier;
 use super::{InvalidTls, TlsError, established, params};
 use crate::secret::Certificate;
 use crate::transport::{Socket, Stream, TlsFacts};
 use rustls::ServerConfig;
 use rustls::server::{
-    ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
+    ClientHello, NoServerSessionStorage, ResolvesServerCert, UnbufferedServerConnection,
+    WebPkiClientVerifier,
 };
 use rustls::sign::CertifiedKey;
+use std::cell::RefCell;
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use tokio_rustls::TlsAcceptor;
+
+thread_local! {
+    /// The server name of the ClientHello that this thread is at. The library tells it to the resolver and, on unbuffered
+    /// connections, to nobody else.
+    static ASKED_FOR: RefCell<Option<Box<str>>> = const { RefCell::new(None) };
+}
+
+/// Takes the server name that a client has asked for in the step of a handshake that this thread has just made.
+pub(super) fn asked_for() -> Option<Box<str>> {
+    ASKED_FOR.take()
+}
 
 /// Terminates TLS as one configuration and its current secrets say. Rebuilt when a secret changes, never per
 /// connection; connections that exist keep what they were made with.
@@ -59,12 +74,15 @@ impl ServerContext {
     pub async fn accept(&self, mut socket: Socket) -> Result<(Stream, Rc<TlsFacts>), TlsError> {
         let library = self.built.current(&self.config.common, || self.build())?;
         socket.read_ahead();
-        let stream = TlsAcceptor::from(library)
-            .accept(socket)
-            .await
-            .map_err(TlsError::Handshake)?;
-        let sni = stream.get_ref().1.server_name().map(Box::from);
-        established(stream.into(), sni, &self.config.common)
+        let server = UnbufferedServerConnection::new(library)
+            .map_err(|error| TlsError::Handshake(io::Error::other(error)))?;
+        let agreed = agree(Role::Server(server), socket).await;
+        let Agreed {
+            role,
+            socket,
+            asked_for,
+        } = agreed.map_err(TlsError::Handshake)?;
+        established(role, socket, asked_for, &self.config.common)
     }
 
     fn build(&self) -> Result<ServerConfig, TlsError> {
@@ -89,6 +107,8 @@ impl ServerContext {
         // A resumed session skips the verifier, so that an identity which is no longer believed would live on.
         library.session_storage = Arc::new(NoServerSessionStorage {});
         library.send_tls13_tickets = 0;
+        // For our own records of TLS 1.3.
+        library.enable_secret_extraction = true;
         Ok(library)
     }
 }
@@ -107,6 +127,7 @@ impl ByServerName {
 
 impl ResolvesServerCert for ByServerName {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        ASKED_FOR.set(hello.server_name().map(Box::from));
         let suits = |certificate: &&Arc<Certificate>| {
             let key = &certificate.certified().key;
             key.choose_scheme(hello.signature_schemes()).is_some()
