@@ -7,6 +7,7 @@ mod inspect;
 
 pub use inspect::{client_hello, http, proxy_protocol};
 pub use tulle_proxy::http::codec::h1::fuzz as http1;
+pub use tulle_proxy::transport::tls::fuzz as tls;
 
 use std::fmt::Display;
 use std::str::FromStr;

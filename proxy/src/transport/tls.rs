@@ -5,6 +5,7 @@ mod built;
 pub(crate) mod certificate;
 mod client;
 pub mod config;
+pub mod fuzz;
 mod handshake;
 mod legacy;
 mod library;

@@ -53,6 +53,8 @@ const PROXY_HEADERS: &[&[u8]] = &[
     b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc0\0\x02\x02\x04\xd2\0\x50rest",
 ];
 
+const RECORDS: &[&[u8]] = fuzz::tls::SEEDS;
+
 /// A ClientHello with a server name and two application protocols.
 const HELLOS: &[&[u8]] = &[
     b"\x16\x03\x01\0\x4d\x01\0\0\x49\x03\x03................................\0\0\x02\x13\x01\x01\0\
@@ -111,6 +113,7 @@ const TARGETS: &[Target] = &[
     target!(fuzz::client_hello, HELLOS),
     target!(fuzz::http, REQUESTS),
     target!(fuzz::proxy_protocol, PROXY_HEADERS),
+    target!(fuzz::tls::records, RECORDS),
 ];
 
 /// Nothing here compiles the programs of `tests/fuzz`, which need a fuzzer: so they are one call each, of what is compiled here.
@@ -200,5 +203,10 @@ proptest! {
     #[test]
     fn proxy_protocol_headers_hold(data in input(PROXY_HEADERS)) {
         fuzz::proxy_protocol(&data);
+    }
+
+    #[test]
+    fn tls_records_hold(data in input(RECORDS)) {
+        fuzz::tls::records(&data);
     }
 }

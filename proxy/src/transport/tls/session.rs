@@ -13,7 +13,7 @@ use tokio::io::ReadBuf;
 
 mod keys;
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;
 
 /// Room that application data leaves in the buffer of what is sent: for new keys, an alert and the notice of the end.
 pub(super) const RESERVE: usize = 128;
@@ -358,7 +358,7 @@ impl Session {
     }
 
     /// Tells the other side that new keys begin, and begins with them. It is not asked for new ones in turn.
-    fn update(&mut self, size: Size, out: &mut ReadAhead) -> Result<(), Error> {
+    pub(super) fn update(&mut self, size: Size, out: &mut ReadAhead) -> Result<(), Error> {
         let message = [u8::from(HandshakeType::KeyUpdate), 0, 0, 1, 0];
         self.put(record::HANDSHAKE, &message, size, out)?;
         let (sequence, secrets) = self.keys.next_to_seal()?;
@@ -383,7 +383,8 @@ impl Session {
         let _unsealed = self.put(record::ALERT, &message, Size::Usual, out);
     }
 
-    fn put(
+    /// Seals one record of any type.
+    pub(super) fn put(
         &mut self,
         kind: u8,
         content: &[u8],

@@ -1,11 +1,7 @@
 use super::*;
-use crate::transport::tls::library::{Sinks, Step, Task};
-use crate::transport::tls::params;
-use rustls::client::UnbufferedClientConnection;
-use rustls::server::UnbufferedServerConnection;
+use crate::transport::tls::fuzz::{self, Ours, configs, feed, pair};
 use rustls::version::TLS13;
-use rustls::{ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig};
-use rustls::{ServerConnection, SupportedCipherSuite, SupportedProtocolVersion};
+use rustls::{ClientConnection, Connection, ServerConnection};
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
@@ -13,84 +9,9 @@ const ROLES: [Side; 2] = [Side::Client, Side::Server];
 
 /// Whose side a session is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::transport::tls) enum Side {
+enum Side {
     Client,
     Server,
-}
-
-/// Configurations of both sides with one cipher suite of one version.
-pub(in crate::transport::tls) fn configs(
-    version: &'static SupportedProtocolVersion,
-    suite: usize,
-) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let mut provider = (*params::default_provider()).clone();
-    let of_version = |suite: &SupportedCipherSuite| suite.version() == version;
-    provider.cipher_suites.retain(of_version);
-    provider.cipher_suites = vec![provider.cipher_suites[suite]];
-    let provider = Arc::new(provider);
-    let mut roots = RootCertStore::empty();
-    roots.add(made.cert.der().clone()).unwrap();
-    let mut client = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(&[version])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let key = rustls_pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    let mut server = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[version])
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key.into())
-        .unwrap();
-    client.enable_secret_extraction = true;
-    server.enable_secret_extraction = true;
-    (Arc::new(client), Arc::new(server))
-}
-
-/// Our role with all that it needs in memory.
-struct Ours {
-    role: Role,
-    incoming: ReadAhead,
-}
-
-impl Ours {
-    /// Takes what came, and says what to send.
-    fn turn(&mut self, bytes: &[u8]) -> Vec<u8> {
-        feed(&mut self.incoming, bytes);
-        let (mut out, mut plaintext) = (ReadAhead::default(), Vec::new());
-        loop {
-            let mut sinks = Sinks {
-                out: &mut out,
-                plaintext: &mut plaintext,
-            };
-            let (used, step) = self
-                .role
-                .step(self.incoming.bytes_mut(), Task::Wait, &mut sinks);
-            self.incoming.consume(used);
-            if step.unwrap() == Step::Done {
-                return out.bytes().to_vec();
-            }
-        }
-    }
-}
-
-fn feed(incoming: &mut ReadAhead, bytes: &[u8]) {
-    incoming.make_room(bytes.len(), Size::Large);
-    if !bytes.is_empty() {
-        incoming.spare(Size::Large)[..bytes.len()].copy_from_slice(bytes);
-        incoming.filled(bytes.len());
-    }
-}
-
-fn role(side: Side, client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> Role {
-    match side {
-        Side::Client => Role::Client(
-            UnbufferedClientConnection::new(Arc::clone(client), "localhost".try_into().unwrap())
-                .unwrap(),
-        ),
-        Side::Server => Role::Server(UnbufferedServerConnection::new(Arc::clone(server)).unwrap()),
-    }
 }
 
 /// A session of ours and the library's own connection on the other side.
@@ -102,32 +23,15 @@ fn against_library(side: Side, suite: usize) -> (Session, Connection) {
             ClientConnection::new(Arc::clone(&client), "localhost".try_into().unwrap()).unwrap(),
         ),
     };
-    let mut ours = Ours {
-        role: role(side, &client, &server),
-        incoming: ReadAhead::default(),
+    let mut ours = match side {
+        Side::Client => Ours::client(&client),
+        Side::Server => Ours::server(&server),
     };
     while ours.role.common().is_handshaking() || theirs.is_handshaking() {
         let sent = ours.turn(&sent_by(&mut theirs));
         take(&mut theirs, &sent);
     }
     (Session::new(ours.role).unwrap(), theirs)
-}
-
-/// Two sessions of ours that are connected: the client's and the server's.
-pub(in crate::transport::tls) fn pair() -> (Session, Session) {
-    let (client, server) = configs(&TLS13, 0);
-    let [mut client, mut server] = ROLES.map(|side| Ours {
-        role: role(side, &client, &server),
-        incoming: ReadAhead::default(),
-    });
-    let mut sent = Vec::new();
-    while client.role.common().is_handshaking() || server.role.common().is_handshaking() {
-        sent = client.turn(&server.turn(&sent));
-    }
-    (
-        Session::new(client.role).unwrap(),
-        Session::new(server.role).unwrap(),
-    )
 }
 
 fn sent_by(connection: &mut Connection) -> Vec<u8> {
@@ -553,4 +457,11 @@ fn secrets_are_in_no_debug_output() {
         "{text}"
     );
     assert!(text.contains("keys: Client"), "{text}");
+}
+
+#[test]
+fn what_fuzzing_begins_with_holds() {
+    for seed in fuzz::SEEDS {
+        fuzz::records(seed);
+    }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::transport::Raw;
+use crate::transport::tls::fuzz::configs;
 use crate::transport::tls::handshake::agree;
-use crate::transport::tls::session::tests::configs;
 use rustls::server::UnbufferedServerConnection;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConnection, SupportedProtocolVersion};
