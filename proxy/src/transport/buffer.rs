@@ -2,6 +2,7 @@
 //! idle connections hold none.
 
 use std::cell::RefCell;
+use std::fmt;
 
 /// How much a buffer holds. Who waits with one in hand has no more than the usual until its bytes come in bulk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +37,17 @@ struct Free {
 }
 
 /// Bytes on their way, somewhere within the bytes of its size.
-#[derive(Debug)]
 pub(crate) struct Buffer {
     room: Box<[u8]>,
     start: usize,
     end: usize,
+}
+
+/// What is in it belongs in no log.
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.bytes().len())
+    }
 }
 
 /// Takes an empty buffer.
@@ -126,7 +133,9 @@ impl Buffer {
 
     /// Moves what is there to the front, so that all that is left is room behind it.
     fn make_room(&mut self) {
-        self.room.copy_within(self.start..self.end, 0);
+        if self.start > 0 {
+            self.room.copy_within(self.start..self.end, 0);
+        }
         (self.start, self.end) = (0, self.end - self.start);
     }
 
@@ -187,6 +196,12 @@ impl ReadAhead {
     /// Whether nothing is there.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.as_ref().is_none_or(|buffer| buffer.is_empty())
+    }
+
+    /// Whether a buffer is held, if only an empty one.
+    #[cfg(test)]
+    pub(crate) fn holds_buffer(&self) -> bool {
+        self.0.is_some()
     }
 
     /// Whether nothing more fits behind what is there.

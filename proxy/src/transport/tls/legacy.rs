@@ -4,6 +4,7 @@ use super::library::{Role, Sinks, Step, Task};
 use super::record::{MOST, MOST_RECORD};
 use crate::transport::buffer::{ReadAhead, Size};
 use rustls::Error;
+use std::fmt;
 use std::io::IoSlice;
 use tokio::io::ReadBuf;
 
@@ -13,13 +14,14 @@ use super::session::Opened;
 const SPARE: usize = MOST_RECORD + 4096;
 
 /// A connection of TLS 1.2.
-#[derive(Debug)]
 pub(super) struct Legacy {
     role: Role,
     /// Opened and not yet asked for, at most what was in one read buffer; bytes before `taken` are gone.
     plaintext: Vec<u8>,
     taken: usize,
     closed: bool,
+    /// Why the library goes on no more. It is not asked again: it would tell the other side twice.
+    refused: Option<Error>,
 }
 
 impl Legacy {
@@ -30,12 +32,13 @@ impl Legacy {
             plaintext: Vec::new(),
             taken: 0,
             closed: false,
+            refused: None,
         }
     }
 
     /// Whether there is something to read without more input.
     pub(super) fn has_more(&self, incoming: &ReadAhead) -> bool {
-        !self.plaintext.is_empty() || self.closed || !incoming.is_empty()
+        !self.plaintext.is_empty() || self.closed || self.refused.is_some() || !incoming.is_empty()
     }
 
     /// Opens records into `buf`.
@@ -46,10 +49,14 @@ impl Legacy {
         out: &mut ReadAhead,
     ) -> Result<Opened, Error> {
         if self.plaintext.is_empty() {
-            self.drive(incoming, Task::Wait, out)?;
+            // What came before it is read first.
+            let _kept = self.drive(incoming, Task::Wait, out);
         }
         let bytes = &self.plaintext[self.taken..];
         if bytes.is_empty() {
+            if let Some(error) = &self.refused {
+                return Err(error.clone());
+            }
             let opened = if self.closed {
                 Opened::Closed
             } else {
@@ -87,8 +94,8 @@ impl Legacy {
 
     /// Seals the notice that we have sent all.
     pub(super) fn close(&mut self, incoming: &mut ReadAhead, out: &mut ReadAhead) {
-        // A connection that is broken has nothing more to say.
-        let _broken = self.drive(incoming, Task::Close, out);
+        // A connection that is broken has nothing more to say; the next read says why.
+        let _kept = self.drive(incoming, Task::Close, out);
     }
 
     fn drive(
@@ -97,6 +104,9 @@ impl Legacy {
         task: Task<'_>,
         out: &mut ReadAhead,
     ) -> Result<(), Error> {
+        if let Some(error) = &self.refused {
+            return Err(error.clone());
+        }
         loop {
             let mut sinks = Sinks {
                 out: &mut *out,
@@ -114,9 +124,20 @@ impl Legacy {
                         plaintext: &mut self.plaintext,
                     };
                     self.role.last_words(incoming, &mut sinks);
+                    self.refused = Some(error.clone());
                     return Err(error);
                 }
             }
         }
+    }
+}
+
+/// What was received belongs in no log.
+impl fmt::Debug for Legacy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let role = &self.role;
+        f.debug_struct("Legacy")
+            .field("role", role)
+            .finish_non_exhaustive()
     }
 }

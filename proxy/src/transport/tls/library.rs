@@ -125,7 +125,10 @@ fn act<Data>(
             Ok(Step::Done)
         }
         ConnectionState::PeerClosed => Ok(Step::PeerClosed),
-        ConnectionState::BlockedHandshake | ConnectionState::Closed => Ok(Step::Done),
+        ConnectionState::BlockedHandshake | ConnectionState::Closed => match task {
+            Task::Wait | Task::Close => Ok(Step::Done),
+            Task::Seal(_) => Err(Error::General("nothing can be sealed now".into())),
+        },
         ConnectionState::ReadEarlyData(_) => {
             Err(Error::General("early data, which we do not take".into()))
         }

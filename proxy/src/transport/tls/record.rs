@@ -58,7 +58,7 @@ pub(super) struct Sealer {
     limit: u64,
 }
 
-/// The key is wiped by the library when this is dropped.
+/// The key is wiped by the library when this is dropped. What makes nonces is not: without the key it opens nothing.
 #[derive(Debug)]
 struct Direction {
     key: LessSafeKey,

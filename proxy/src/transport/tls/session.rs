@@ -8,6 +8,7 @@ use keys::Keys;
 use rustls::{
     AlertDescription, Error, ExtractedSecrets, HandshakeType, InvalidMessage, PeerMisbehaved,
 };
+use std::fmt;
 use std::io::IoSlice;
 use tokio::io::ReadBuf;
 
@@ -21,7 +22,7 @@ pub(super) const RESERVE: usize = 128;
 /// The longest handshake message that is put together from several records, as in the library.
 const MOST_MESSAGE: usize = 0xffff;
 
-/// Records without content in a row, and new keys without data between them, that are borne; as in the library.
+/// Records without content in a row, and new keys and tickets without data between them, that are borne; much as in the library.
 const MOST_IDLE: u8 = 32;
 
 /// Warnings that are borne; as in the library.
@@ -39,7 +40,6 @@ pub(super) enum Opened {
 }
 
 /// One connection.
-#[derive(Debug)]
 pub(super) struct Session {
     opener: Opener,
     sealer: Sealer,
@@ -54,7 +54,8 @@ pub(super) struct Session {
     refused: Option<Refused>,
     closed: bool,
     empty: u8,
-    updates: u8,
+    /// Tickets and new keys since there was data.
+    messages: u8,
     warnings: u8,
     /// The other side asked for new keys and has not got them.
     owes_update: bool,
@@ -77,7 +78,7 @@ impl Session {
             refused: None,
             closed: false,
             empty: 0,
-            updates: 0,
+            messages: 0,
             warnings: 0,
             owes_update: false,
         })
@@ -135,12 +136,14 @@ impl Session {
             let Some(length) = record::complete(incoming.bytes())? else {
                 return Ok(());
             };
-            if record::room_for(length) <= buf.remaining() {
+            let room = record::room_for(length);
+            if room <= buf.remaining() {
                 self.open_into(length, incoming, buf)?;
-            } else if buf.filled().len() > before {
-                return Ok(());
-            } else {
+            } else if room - 1 == buf.remaining() || buf.filled().len() == before {
+                // The content may fit though its type does not: full records fill a buffer that was made for them.
                 self.open_in_place(length, incoming)?;
+            } else {
+                return Ok(());
             }
         }
     }
@@ -197,7 +200,7 @@ impl Session {
     fn saw_data(&mut self, length: usize) -> Result<(), Refused> {
         self.not_within_a_message()?;
         if length > 0 {
-            (self.empty, self.updates) = (0, 0);
+            (self.empty, self.messages) = (0, 0);
             return Ok(());
         }
         self.empty += 1;
@@ -229,6 +232,9 @@ impl Session {
     /// Everything but the notice of the end and a warning that the user gave up is fatal, whatever its level (section 6).
     fn take_alert(&mut self, content: &[u8]) -> Result<(), Refused> {
         self.not_within_a_message()?;
+        if content.is_empty() {
+            return Err(unexpected(InvalidMessage::InvalidEmptyPayload));
+        }
         let &[level, description] = content else {
             return Err(malformed(InvalidMessage::MissingData(
                 "AlertMessagePayload",
@@ -266,8 +272,8 @@ impl Session {
             let mut whole = std::mem::take(&mut self.partial);
             whole.extend_from_slice(content);
             let used = whole.len() - self.take_messages(&whole)?.len();
-            whole.drain(..used);
-            self.partial = whole;
+            // Nothing is kept for the life of the connection.
+            self.partial = whole[used..].to_vec();
         }
         Ok(())
     }
@@ -279,6 +285,7 @@ impl Session {
             if length > MOST_MESSAGE {
                 return Err(malformed(InvalidMessage::HandshakePayloadTooLarge));
             }
+            self.check_message(HandshakeType::from(kind), length)?;
             let Some((body, rest)) = behind.split_at_checked(length) else {
                 break;
             };
@@ -288,20 +295,35 @@ impl Session {
         Ok(content)
     }
 
+    /// Before more of it is put together.
+    fn check_message(&self, kind: HandshakeType, length: usize) -> Result<(), Refused> {
+        match (kind, &self.keys) {
+            (HandshakeType::NewSessionTicket, Keys::Client(_)) => Ok(()),
+            (HandshakeType::KeyUpdate, _) if length == 1 => Ok(()),
+            (HandshakeType::KeyUpdate, _) => Err(malformed(InvalidMessage::InvalidKeyUpdate)),
+            _ => Err(unexpected(Error::InappropriateHandshakeMessage {
+                expect_types: vec![HandshakeType::NewSessionTicket, HandshakeType::KeyUpdate],
+                got_type: kind,
+            })),
+        }
+    }
+
+    /// Acts on a message that passed the check.
     fn take_message(
         &mut self,
         kind: HandshakeType,
         body: &[u8],
         ends_record: bool,
     ) -> Result<(), Refused> {
-        match (kind, &self.keys) {
-            // Sessions are not resumed; the library would forget it, too.
-            (HandshakeType::NewSessionTicket, Keys::Client(_)) => Ok(()),
-            (HandshakeType::KeyUpdate, _) => self.take_update(body, ends_record),
-            _ => Err(unexpected(Error::InappropriateHandshakeMessage {
-                expect_types: vec![HandshakeType::NewSessionTicket, HandshakeType::KeyUpdate],
-                got_type: kind,
-            })),
+        self.messages += 1;
+        if self.messages > MOST_IDLE {
+            return Err(unexpected(PeerMisbehaved::TooManyKeyUpdateRequests));
+        }
+        if kind == HandshakeType::KeyUpdate {
+            self.take_update(body, ends_record)
+        } else {
+            // Sessions are not resumed: the library would forget a ticket, too.
+            Ok(())
         }
     }
 
@@ -321,10 +343,6 @@ impl Session {
             }
             _ => return Err(malformed(InvalidMessage::InvalidKeyUpdate)),
         };
-        self.updates += 1;
-        if self.updates > MOST_IDLE {
-            return Err(unexpected(PeerMisbehaved::TooManyKeyUpdateRequests));
-        }
         let internal = |error| Refused::with(AlertDescription::InternalError, error);
         let (sequence, secrets) = self.keys.next_to_open().map_err(internal)?;
         self.opener = Opener::new(sequence, &secrets).map_err(internal)?;
@@ -394,6 +412,17 @@ impl Session {
         let sealed = self.sealer.seal(kind, content, out.spare(size));
         out.filled(sealed.as_ref().map_or(0, |sealed| *sealed));
         sealed.map(|_| ())
+    }
+}
+
+/// What was received belongs in a log no more than keys.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("opener", &self.opener)
+            .field("sealer", &self.sealer)
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
     }
 }
 

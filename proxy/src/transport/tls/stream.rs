@@ -190,8 +190,12 @@ impl AsyncWrite for TlsStream {
         let count = match this.seal(slices) {
             Ok(count) => count,
             Err(error) => {
-                let refused = Refused { alert: None, error };
-                return Poll::Ready(Err(this.fail(cx, refused)));
+                let _told = this.poll_send(cx);
+                // The library may have found it in what came in, behind data that is yet to be read.
+                if let Version::V1_3(_) = this.version {
+                    this.failed = Some(error.clone());
+                }
+                return Poll::Ready(Err(broken(error)));
             }
         };
         match this.poll_send(cx) {

@@ -226,7 +226,7 @@ fn what_must_not_come_after_a_handshake_is_refused_with_the_alert_for_it() {
         (0, &[], unexpected),
         (0, &[0; 40], unexpected),
         (23, &long, Some(Alert::RecordOverflow)),
-        (21, &[], Some(Alert::DecodeError)),
+        (21, &[], unexpected),
         (21, &[1], Some(Alert::DecodeError)),
         (21, &[1, 0, 1, 0], Some(Alert::DecodeError)),
         (21, &[3, 0], Some(Alert::IllegalParameter)),
@@ -436,6 +436,19 @@ fn the_end_is_told_and_what_follows_it_is_ignored() {
             .unwrap()
             .is_empty()
     );
+}
+
+#[test]
+fn full_records_fill_the_buffer_that_is_made_for_them() {
+    let (mut from, mut to) = pair();
+    let data = vec![7; at_once(Size::Usual)];
+    let mut incoming = ReadAhead::default();
+    feed(&mut incoming, &sealed(&mut from, &[&data]));
+    let mut room = vec![0; data.len()];
+    let mut buf = ReadBuf::new(&mut room);
+    assert_eq!(to.open(&mut incoming, &mut buf), Ok(Opened::Data));
+    assert_eq!(buf.filled().len(), data.len());
+    assert!(incoming.is_empty());
 }
 
 #[test]

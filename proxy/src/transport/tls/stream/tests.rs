@@ -114,6 +114,26 @@ async fn after_a_bad_record_nothing_is_accepted_and_the_other_side_knows_why() {
 }
 
 #[tokio::test]
+async fn under_tls_1_2_what_came_before_a_bad_record_is_read_first() {
+    let (mut ours, mut theirs) = connected(&TLS12, |_| ()).await;
+    theirs.write_all(b"good").await.unwrap();
+    theirs.flush().await.unwrap();
+    let (socket, _) = theirs.get_mut();
+    socket.write_all(&[23, 3, 3, 0, 40]).await.unwrap();
+    socket.write_all(&[0; 40]).await.unwrap();
+    socket.shutdown().await.unwrap();
+    let mut bytes = Vec::new();
+    let error = ours.read_to_end(&mut bytes).await.unwrap_err();
+    assert_eq!(
+        (&bytes[..], error.kind()),
+        (&b"good"[..], io::ErrorKind::InvalidData)
+    );
+    assert!(ours.write_all(b"answer").await.is_err());
+    let _ = ours.shutdown().await;
+    assert!(ours.read_u8().await.is_err());
+}
+
+#[tokio::test]
 async fn an_end_without_notice_is_an_error_each_time() {
     for version in [&TLS13, &TLS12] {
         let (mut ours, mut theirs) = connected(version, |_| ()).await;
@@ -139,6 +159,10 @@ async fn an_idle_connection_holds_no_buffers() {
     ours.read_exact(&mut bytes).await.unwrap();
     ours.write_all(b"answer").await.unwrap();
     ours.flush().await.unwrap();
-    assert!(ours.socket.ahead().is_empty() && ours.out.is_empty());
+    let mut room = [0; 9];
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    let waiting = Pin::new(&mut ours).poll_read(&mut cx, &mut ReadBuf::new(&mut room));
+    assert!(waiting.is_pending());
+    assert!(!ours.socket.ahead().holds_buffer() && !ours.out.holds_buffer());
     assert!(size_of::<TlsStream>() <= 640, "{}", size_of::<TlsStream>());
 }
