@@ -9,6 +9,7 @@ mod edits;
 pub mod filter;
 mod filters;
 mod forward;
+mod free_list;
 mod handle;
 pub(crate) mod hash;
 pub mod head;

@@ -194,6 +194,7 @@ impl Local {
     fn sweep(&self) {
         let now = self.worker.now();
         self.slots.sweep();
+        self.buffers.sweep();
         // A worker without traffic must not keep connections of clusters that are gone.
         self.clusters.borrow_mut().follow(&self.shared.clusters);
         for pool in self.clusters.borrow().pools.values() {

@@ -1,24 +1,23 @@
 //! Buffers of one worker: taken when a socket is ready, given back when they are empty, so that an idle connection
 //! holds none.
 
-use std::cell::RefCell;
 use std::rc::Rc;
+
+use crate::http::free_list::FreeList;
 
 /// Bytes of a block.
 pub(crate) const BLOCK: usize = 16 * 1024;
-
-/// Buffers of each kind that are kept for the next taker: 1 MiB at most.
-const KEPT: usize = 64;
 
 /// A worker's free buffers; cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Buffers(Rc<Free>);
 
-/// Blocks are full of arbitrary bytes and queues are empty: handing one out as the other would mean writing all of it.
+/// Blocks are full of arbitrary bytes and queues are empty: handing one out as the other would mean writing all of it. As many
+/// are kept as are in use at once: a block that is made anew is written with zeros first.
 #[derive(Debug, Default)]
 struct Free {
-    blocks: RefCell<Vec<Vec<u8>>>,
-    queues: RefCell<Vec<Vec<u8>>>,
+    blocks: FreeList<Vec<u8>>,
+    queues: FreeList<Vec<u8>>,
 }
 
 impl Buffers {
@@ -29,31 +28,34 @@ impl Buffers {
 
     /// A buffer of [`BLOCK`] bytes to read into; what is in it is arbitrary.
     pub(crate) fn take_block(&self) -> Vec<u8> {
-        let kept = self.0.blocks.borrow_mut().pop();
-        kept.unwrap_or_else(|| vec![0; BLOCK])
+        self.0.blocks.take().unwrap_or_else(|| vec![0; BLOCK])
     }
 
     /// Gives a block back; one that has grown is dropped.
     pub(crate) fn give_block(&self, block: Vec<u8>) {
-        let mut blocks = self.0.blocks.borrow_mut();
-        if block.len() == BLOCK && blocks.len() < KEPT {
-            blocks.push(block);
+        if block.len() == BLOCK {
+            self.0.blocks.give(block);
         }
     }
 
     /// An empty buffer with room for [`BLOCK`] bytes to append to.
     pub(crate) fn take_queue(&self) -> Vec<u8> {
-        let kept = self.0.queues.borrow_mut().pop();
+        let kept = self.0.queues.take();
         kept.unwrap_or_else(|| Vec::with_capacity(BLOCK))
     }
 
     /// Gives a queue back, whatever is in it; one that has grown is dropped.
     pub(crate) fn give_queue(&self, mut queue: Vec<u8>) {
-        let mut queues = self.0.queues.borrow_mut();
-        if (BLOCK..=2 * BLOCK).contains(&queue.capacity()) && queues.len() < KEPT {
+        if (BLOCK..=2 * BLOCK).contains(&queue.capacity()) {
             queue.clear();
-            queues.push(queue);
+            self.0.queues.give(queue);
         }
+    }
+
+    /// Lets go of buffers that nobody has needed of late.
+    pub(crate) fn sweep(&self) {
+        self.0.blocks.sweep();
+        self.0.queues.sweep();
     }
 }
 

@@ -102,7 +102,7 @@ impl Writer {
     pub(crate) fn wait_until_written(&self, limit: Duration) {
         let begun = Instant::now();
         while self.waiting.load(Ordering::Acquire) > 0 && begun.elapsed() < limit {
-            std::thread::sleep(LOOK);
+            std::thread::park_timeout(LOOK);
         }
     }
 

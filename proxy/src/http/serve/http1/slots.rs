@@ -2,8 +2,7 @@
 //! its retries, and serves one connection after the other: a connection takes one when something has come and gives it back
 //! when it waits again, so that a connection that waits is small. A slot runs inside the task of the connection that has it.
 
-use std::cell::{Cell, RefCell};
-use std::fmt;
+use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -11,6 +10,7 @@ use std::task::{Context, Poll};
 use crate::http::codec::h1::connection::Connection;
 use crate::http::connection::Downstream;
 use crate::http::deadline::Deadline;
+use crate::http::free_list::FreeList;
 use crate::transport::Stream;
 
 /// A connection: all that is left of it while it waits.
@@ -24,12 +24,8 @@ pub(super) struct Client {
 }
 
 /// The free slots of one worker.
-#[derive(Default)]
-pub(crate) struct Slots {
-    free: RefCell<Vec<Slot>>,
-    /// The fewest that were free since the last sweep: nobody has needed those.
-    least: Cell<usize>,
-}
+#[derive(Debug, Default)]
+pub(crate) struct Slots(FreeList<Slot>);
 
 /// Where one connection at a time is served.
 pub(super) struct Slot {
@@ -94,63 +90,23 @@ impl Slot {
 impl Slots {
     /// A slot; a new one where none is free.
     pub(super) fn take(&self) -> Slot {
-        let mut free = self.free.borrow_mut();
-        let Some(slot) = free.pop() else {
-            return Slot::new();
-        };
-        self.least.set(self.least.get().min(free.len()));
-        slot
+        self.0.take().unwrap_or_else(Slot::new)
     }
 
     /// Gives a slot back whose connection waits or is over.
     pub(super) fn give(&self, slot: Slot) {
-        self.free.borrow_mut().push(slot);
+        self.0.give(slot);
     }
 
-    /// Lets go of as many slots as were free all the time since the last call: those that are kept were in use at once.
+    /// Lets go of slots that nobody has needed of late.
     pub(crate) fn sweep(&self) {
-        let mut free = self.free.borrow_mut();
-        let needed = free.len() - self.least.get().min(free.len());
-        free.truncate(needed);
-        if free.capacity() > 2 * needed.max(8) {
-            free.shrink_to_fit();
-        }
-        self.least.set(needed);
-    }
-}
-
-impl fmt::Debug for Slots {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} free slots", self.free.borrow().len())
+        self.0.sweep();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn free(slots: &Slots) -> usize {
-        slots.free.borrow().len()
-    }
-
-    /// Takes `count` slots at once and gives them back.
-    fn use_at_once(slots: &Slots, count: usize) {
-        let taken: Vec<Slot> = (0..count).map(|_| slots.take()).collect();
-        taken.into_iter().for_each(|slot| slots.give(slot));
-    }
-
-    #[test]
-    fn slots_that_nobody_has_needed_since_the_last_sweep_are_let_go() {
-        let slots = Slots::default();
-        use_at_once(&slots, 20);
-        slots.sweep();
-        assert_eq!(free(&slots), 20, "all were in use at once");
-        use_at_once(&slots, 3);
-        slots.sweep();
-        assert_eq!(free(&slots), 3);
-        slots.sweep();
-        assert_eq!(free(&slots), 0);
-    }
 
     #[test]
     fn a_connection_that_waits_is_small() {
