@@ -210,10 +210,10 @@ async fn next_request(connection: &mut Connection<Stream>, exchange: &mut Exchan
         bytes: config.limits.max_request_headers_bytes,
         fields: config.limits.max_headers,
     };
-    let deadline = config
-        .timeouts
-        .request_headers
-        .map(|limit| exchange.record.start + limit);
+    let (head, idle) = (config.timeouts.request_headers, config.timeouts.stream_idle);
+    // Bytes of a head that is not complete are no sign of life: who sends them one by one is let go all the same.
+    let limit = [head, idle].into_iter().flatten().min();
+    let deadline = limit.map(|limit| exchange.record.start + limit);
     let Exchange { request, timer, .. } = exchange;
     let parsed = poll_fn(|cx| match connection.poll_request(cx, request, limits) {
         Poll::Pending => timer.poll(cx, deadline).map(|()| None),
@@ -238,13 +238,23 @@ async fn next_request(connection: &mut Connection<Stream>, exchange: &mut Exchan
                 .increment(&downstream.local.shard);
             Next::Refused(refusal(invalid))
         }
-        None => Next::Refused(
+        // Something came that was no part of a request, such as new keys.
+        None if !connection.has_input() => Next::Closed,
+        None if limit == head => Next::Refused(
             LocalReply::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "request header timeout",
                 "request_header_timeout",
             )
             .flag(ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR),
+        ),
+        None => Next::Refused(
+            LocalReply::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "stream timeout",
+                "stream_idle_timeout",
+            )
+            .flag(ResponseFlags::STREAM_IDLE_TIMEOUT),
         ),
     }
 }

@@ -223,6 +223,20 @@ fn an_http2_client_without_preface_and_one_that_begins_a_head_and_stops_are_let_
 }
 
 #[test]
+fn a_client_that_stops_in_its_head_is_let_go_where_only_idle_streams_are_bounded() {
+    run(async {
+        let bounded = "stat_prefix: test\n          stream_idle_timeout: 0.1s";
+        let text = |log: &str| yaml(log, TO_WEB, &[]).replace("stat_prefix: test", bounded);
+        let proxy = start_with(text, Workload::default()).await;
+        let mut client = Client::connect(proxy.addr).await;
+        client.send("GET / HT").await;
+        let all = client.rest().await;
+        assert!(all.starts_with("HTTP/1.1 408 "), "{all}");
+        assert!(all.ends_with("\r\n\r\nstream timeout"), "{all}");
+    });
+}
+
+#[test]
 fn a_client_that_leaves_during_an_injected_delay_is_not_waited_for() {
     let route = "- match: { prefix: / }\n  route: { cluster: web }\n  typed_per_filter_config:\n    \
                  envoy.filters.http.fault:\n      \
